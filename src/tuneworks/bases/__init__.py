@@ -1,0 +1,1 @@
+"""Bases: one family of base models a file."""

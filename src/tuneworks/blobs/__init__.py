@@ -1,0 +1,1 @@
+"""Blobs: where bytes are kept."""

@@ -1,0 +1,27 @@
+"""``tuneworks delete``: remove something for good."""
+
+from __future__ import annotations
+
+import click
+
+from tuneworks.cli.commands import argument, option, verb
+from tuneworks.cli.list import KINDS
+from tuneworks.cli.session import Session
+from tuneworks.core.text import Text
+
+
+@verb(Text("Delete something for good.", "永久删除某一项。"))
+@argument(
+    "kind", type=click.Choice(list(KINDS)), about=Text("What it is: datasets, runs, ...", "类别：datasets、runs 等。")
+)
+@argument("reference", about=Text("Its name or id.", "名称或标识。"))
+@option("--yes", is_flag=True, about=Text("Do not ask.", "不再询问。"))
+def command(session: Session, kind: str, reference: str, yes: bool) -> None:
+    from tuneworks.flows.inspect import delete
+
+    question = Text(f"Delete {kind} {reference} for good?", f"永久删除 {kind} {reference}？")
+    if not yes:
+        click.confirm(str(question), abort=True, err=True)
+    with session.open() as workspace:
+        delete(kind, reference, workspace=workspace)
+    session.result({"deleted": reference}, Text(f"Deleted: {reference}", f"已删除：{reference}"))

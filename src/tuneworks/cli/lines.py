@@ -1,0 +1,101 @@
+"""How records read as lines of text in a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from tuneworks.core.tables import format_table
+from tuneworks.core.text import Text
+
+if TYPE_CHECKING:
+    from tuneworks.core.evaluation import Comparison, Finding
+    from tuneworks.core.types import Deployment, ModelVersion, Score
+    from tuneworks.core.workspace import Workspace
+
+METRIC = Text("metric", "指标")
+VALUE = Text("value", "数值")
+INTERVAL = Text("95 % interval", "95% 区间")
+
+
+def score_table(scores: Mapping[str, Score]) -> str:
+    """Each score with its interval."""
+    rows = [(name, f"{s.value:.3f}", f"{s.low:.3f} - {s.high:.3f}") for name, s in scores.items()]
+    return format_table((METRIC, VALUE, INTERVAL), rows)
+
+
+def version_lines(version: ModelVersion) -> Iterator[str]:
+    """A version with its scores."""
+    yield str(Text(f"Model version {version.label} ({version.id})", f"模型版本 {version.label}（{version.id}）"))
+    if version.scores:
+        yield score_table(version.scores)
+
+
+def comparison_table(comparisons: Iterable[Comparison]) -> str:
+    """Paired differences on the same rows: challenger minus champion."""
+    titles = (
+        Text("compared with", "对比对象"),
+        METRIC,
+        Text("rows", "行数"),
+        Text("champion", "冠军"),
+        Text("challenger", "挑战者"),
+        Text("difference", "差值"),
+        INTERVAL,
+        Text("better?", "更好？"),
+    )
+    return format_table(titles, [_comparison(c) for c in comparisons])
+
+
+def finding_lines(findings: Sequence[Finding]) -> Iterator[str]:
+    """What the finders saw, each with what to do."""
+    if not findings:
+        yield str(Text("Nothing wrong found.", "未发现问题。"))
+    for finding in findings:
+        yield f"[{finding.severity}] {finding.finder}: {finding.problem}"
+        yield f"    {finding.fix}"
+
+
+def deployment_line(workspace: Workspace, deployment: Deployment) -> str:
+    """What a deployment serves now."""
+    served = deployment.champion
+    label = version_label(workspace, served.version_id)
+    return str(
+        Text(
+            f"{deployment.id} serves {label} on {served.runtime}.",
+            f"{deployment.id} 正在以 {served.runtime} 运行 {label}。",
+        )
+    )
+
+
+def version_label(workspace: Workspace, version_id: str) -> str:
+    """``name@number`` of a version; its id where it is gone."""
+    from tuneworks.core.types import ModelVersion
+
+    version = workspace.store.get(ModelVersion, version_id)
+    return version.label if version else version_id
+
+
+def record_lines(record: Any) -> Iterator[str]:
+    """One record, field by field; what is nested as indented JSON."""
+    import json
+
+    from tuneworks.core.records import to_plain
+
+    for name, value in to_plain(record).items():
+        nested = isinstance(value, (dict, list)) and bool(value)
+        text = json.dumps(value, ensure_ascii=False, indent=2, default=str) if nested else value
+        yield f"{name}: {'' if text is None else text}"
+
+
+def _comparison(comparison: Comparison) -> tuple[Any, ...]:
+    difference = comparison.difference
+    return (
+        comparison.name,
+        comparison.metric,
+        comparison.rows,
+        f"{comparison.champion.value:.3f}",
+        f"{comparison.challenger.value:.3f}",
+        f"{difference.value:+.3f}",
+        f"{difference.low:+.3f} - {difference.high:+.3f}",
+        Text("yes", "是") if comparison.won else Text("not shown", "未证实"),
+    )

@@ -1,0 +1,44 @@
+"""``tuneworks predict``: answers for a file, or for lines on standard input."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from tuneworks.cli import shared
+from tuneworks.cli.commands import argument, option, verb
+from tuneworks.cli.session import Session, as_json
+from tuneworks.core.text import Text
+
+
+@verb(
+    Text("Answer rows from a file or standard input.", "对文件或标准输入中的数据行做预测。"),
+    Text(
+        "Writes one JSON line a row, in order. Reads JSON lines, CSV, or plain lines of text; with --json each line is "
+        "the whole prediction record.",
+        "按顺序为每一行写出一行 JSON。可读取 JSON 行、CSV 或纯文本行；加 --json 时每行是完整的预测记录。",
+    ),
+)
+@shared.deployment(
+    Text("A deployment, or a model version (then nothing is logged).", "部署，或模型版本（此时不记录日志）。")
+)
+@argument("file", default="-", about=Text("The file to read; - is standard input.", "要读取的文件；- 表示标准输入。"))
+@option(
+    "--format",
+    "layout",
+    type=click.Choice(["auto", "jsonl", "csv", "lines"]),
+    default="auto",
+    about=Text("How the rows are written.", "数据行的格式。"),
+)
+@option("--key", metavar="COLUMN", about=Text("The column that holds your own keys.", "存放您自己的键的列。"))
+@option("--no-log", is_flag=True, about=Text("Keep no record of these predictions.", "不保存本次预测的记录。"))
+def command(session: Session, deployment: str, file: str, layout: str, key: str | None, no_log: bool) -> None:
+    from tuneworks.flows.predict_file import predict_file
+
+    source = sys.stdin.buffer if file == "-" else Path(file)
+    with session.open() as workspace:
+        for prediction in predict_file(deployment, source, layout=layout, key=key, log=not no_log, workspace=workspace):
+            short = {"id": prediction.id, "key": prediction.key, "answer": prediction.answer}
+            click.echo(as_json(prediction if session.json else short))

@@ -1,0 +1,70 @@
+"""Progress on standard error: a bar with rate and time left in a terminal, plain lines in a pipe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from tuneworks.core.events import Listener
+    from tuneworks.core.types import Event
+
+
+@contextmanager
+def progress(stream: TextIO) -> Iterator[Listener]:
+    """A listener for the length of one command."""
+    if not stream.isatty():
+        yield lines(stream)
+        return
+    with _bars(stream) as bars:
+        yield _Bars(bars)
+
+
+def lines(stream: TextIO) -> Listener:
+    """A listener that writes what matters, a line each, and no counting."""
+
+    def write(event: Event) -> None:
+        if event.step is None:
+            values = _values(event)
+            print(f"{event.message}  {values}" if values else event.message, file=stream, flush=True)
+
+    return write
+
+
+class _Bars:
+    """One bar for each counted piece of work; other events are printed above."""
+
+    def __init__(self, bars: Any) -> None:
+        self.bars = bars
+        self.tasks: dict[str, Any] = {}
+
+    def __call__(self, event: Event) -> None:
+        if event.step is None:
+            self.bars.console.print(str(event.message), markup=False, highlight=False)
+            return
+        name = event.message.en
+        if name not in self.tasks:
+            self.tasks[name] = self.bars.add_task(str(event.message), total=event.total, values="")
+        self.bars.update(self.tasks[name], completed=event.step, total=event.total, values=_values(event))
+
+
+def _bars(stream: TextIO) -> Any:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.text import Text as RichText
+
+    class Rate(ProgressColumn):
+        """How many a second."""
+
+        def render(self, task: Any) -> RichText:
+            rate = task.finished_speed or task.speed
+            return RichText(f"{rate:.1f}/s" if rate else "")
+
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), Rate())
+    values = TextColumn("{task.fields[values]}", markup=False)
+    return Progress(*columns, TimeRemainingColumn(), values, console=Console(file=stream))
+
+
+def _values(event: Event) -> str:
+    return "  ".join(f"{name} {value:.4g}" for name, value in event.values.items())

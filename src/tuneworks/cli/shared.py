@@ -1,0 +1,57 @@
+"""Arguments and options that several verbs share, so that one thing has one name and one text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tuneworks.cli.commands import argument, option
+from tuneworks.core.text import Text
+
+VERSION = Text(
+    "A model version: name@3, name@champion, a name (its newest), or an id.",
+    "模型版本：名称@3、名称@champion、名称（最新版本）或标识。",
+)
+
+target = option("--target", metavar="COLUMN", about=Text("The column to learn.", "要学习的列。"))
+task = option(
+    "--task",
+    metavar="TASK",
+    about=Text("What is asked of the model. Default: from the data.", "任务类型。默认由数据推断。"),
+)
+config = option("--config", metavar="FILE", about=Text("A run's settings in TOML.", "TOML 格式的运行设置文件。"))
+settings = option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    about=Text(
+        "One setting, such as recipe.epochs=3. May be repeated.", "单项设置，例如 recipe.epochs=3。可重复使用。"
+    ),
+)
+rows_from = option(
+    "--dataset",
+    metavar="DATASET",
+    about=Text(
+        "Measure on another dataset's rows. Default: the held-out ones.", "改用其他数据集的行来评估。默认用留出的行。"
+    ),
+)
+
+
+def dataset(*, required: bool = True) -> Callable[[Any], Any]:
+    """The dataset a verb works on."""
+    return argument(
+        "dataset",
+        required=required,
+        about=Text("A dataset's name, or the start of its id.", "数据集名称，或其标识的开头。"),
+    )
+
+
+def version(name: str = "version", about: Text = VERSION) -> Callable[[Any], Any]:
+    """A model version, by any of its references."""
+    return argument(name, about=about)
+
+
+def deployment(about: Text | None = None) -> Callable[[Any], Any]:
+    """A deployment, by its name."""
+    return argument("deployment", about=about or Text("A deployment's name.", "部署的名称。"))

@@ -1,0 +1,54 @@
+"""``tuneworks tune``: make a model version."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tuneworks.cli import shared
+from tuneworks.cli.commands import option, verb
+from tuneworks.cli.lines import version_lines
+from tuneworks.cli.session import Session
+from tuneworks.core.text import Text
+
+
+@verb(
+    Text("Fine-tune a model on a dataset.", "用数据集微调模型。"),
+    Text(
+        "What is left open is derived from the data; see it first with: tuneworks explain-config DATASET. "
+        "The result is a model version, measured on rows it never saw.",
+        "未指定的设置由数据推断，可先用 tuneworks explain-config DATASET 查看。"
+        "结果是一个模型版本，并以它从未见过的行评估。",
+    ),
+)
+@shared.dataset(required=False)
+@shared.target
+@shared.task
+@option("--base", metavar="ADDRESS", about=Text("The pretrained model to start from.", "作为起点的预训练模型。"))
+@option(
+    "--method",
+    metavar="METHOD",
+    about=Text("How it is adapted, such as head or full.", "微调方法，例如 head 或 full。"),
+)
+@option(
+    "--name", metavar="NAME", about=Text("The model's name. Default: the dataset's.", "模型名称。默认取数据集名称。")
+)
+@shared.config
+@shared.settings
+def command(
+    session: Session,
+    dataset: str | None,
+    config: str | None,
+    settings: tuple[str, ...],
+    **chosen: Any,
+) -> None:
+    from tuneworks.core.config import parse_settings, read_config
+    from tuneworks.flows.tune import tune
+
+    run = read_config(config) if config else None
+    with session.work() as (workspace, listener):
+        version = tune(
+            dataset, **chosen, config=run, settings=parse_settings(settings), workspace=workspace, listener=listener
+        )
+    session.result(version, *version_lines(version))
+    if not session.json:
+        session.note(Text(f"Next: tuneworks deploy {version.label}", f"下一步：tuneworks deploy {version.label}"))

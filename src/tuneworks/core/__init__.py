@@ -1,0 +1,1 @@
+"""The nouns, the contracts, the registry, the errors: standard library only."""

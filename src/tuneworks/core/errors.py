@@ -1,0 +1,98 @@
+"""Every error a user can cause or meet, in one tree.
+
+::
+
+    TuneworksError            exit 1   HTTP 500
+    ├── InvalidInput          exit 65  HTTP 422   rows, files or requests that cannot be used as given
+    │   ├── UnreadableFile    exit 65  HTTP 422   a file that is not what it claims to be
+    │   └── UnsuitableData    exit 65  HTTP 422   readable rows that the task cannot learn from
+    ├── InvalidConfig         exit 78  HTTP 422   a setting that does not exist or does not fit
+    ├── NotFound              exit 66  HTTP 404   a name, id or address that leads nowhere
+    ├── Conflict              exit 75  HTTP 409   somebody else changed or holds it
+    ├── MissingExtra          exit 69  HTTP 501   an optional dependency that is not installed
+    ├── BrokenSeal            exit 76  HTTP 503   a model folder that is not what was tuned
+    └── Unavailable           exit 74  HTTP 503   the store, a disk or a network did not answer
+
+The class name is the stable code. An error says what is wrong (with what was given) and what to do.
+Bugs are not wrapped.
+"""
+
+from __future__ import annotations
+
+from tuneworks.core.text import Text
+
+
+class TuneworksError(Exception):
+    """What is wrong, and what to do about it, in the user's language."""
+
+    exit_code = 1
+    http_status = 500
+
+    def __init__(self, problem: Text, fix: Text) -> None:
+        super().__init__(problem.en)
+        self.problem = problem
+        self.fix = fix
+
+    @property
+    def code(self) -> str:
+        return type(self).__name__
+
+    def __str__(self) -> str:
+        return f"{self.problem}\n{self.fix}"
+
+
+class InvalidInput(TuneworksError):
+    """Rows, files or requests that cannot be used as they were given."""
+
+    exit_code = 65
+    http_status = 422
+
+
+class UnreadableFile(InvalidInput):
+    """A file that is not what it claims to be."""
+
+
+class UnsuitableData(InvalidInput):
+    """Readable rows that the task cannot learn from."""
+
+
+class InvalidConfig(TuneworksError):
+    """A setting that does not exist, or a combination that does not fit."""
+
+    exit_code = 78
+    http_status = 422
+
+
+class NotFound(TuneworksError):
+    """A name, id, path or address that leads nowhere."""
+
+    exit_code = 66
+    http_status = 404
+
+
+class Conflict(TuneworksError):
+    """Somebody else changed the record, or holds the thing, since it was read."""
+
+    exit_code = 75
+    http_status = 409
+
+
+class MissingExtra(TuneworksError):
+    """An optional dependency that is not installed."""
+
+    exit_code = 69
+    http_status = 501
+
+
+class BrokenSeal(TuneworksError):
+    """A model folder that is not the model that was tuned."""
+
+    exit_code = 76
+    http_status = 503
+
+
+class Unavailable(TuneworksError):
+    """The store, a disk or a network that did not do what was asked."""
+
+    exit_code = 74
+    http_status = 503

@@ -1,0 +1,279 @@
+"""The nouns: one set of frozen dataclasses for storage, HTTP, configuration and ``--json`` alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tuneworks.core.text import Text
+
+COLUMN_KINDS = ("text", "category", "number", "time", "image", "spans", "messages")
+
+
+# -- data ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Column:
+    """A named column and what it holds; kinds are listed in ``COLUMN_KINDS``."""
+
+    name: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A version of a company's rows; ``id`` is the SHA-256 of its canonical typed rows and column kinds."""
+
+    id: str
+    uri: str
+    columns: tuple[Column, ...]
+    rows: int
+    created: str
+    parent_id: str | None = None
+
+
+@dataclass(frozen=True)
+class DatasetName:
+    """A name that points at a dataset version; adding data again under the name moves it."""
+
+    id: str
+    dataset_id: str
+    moved: str
+
+
+# -- what to learn, and how -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Output:
+    """The shape of an answer: ``kind`` says which arrays, ``size`` how many classes, values or dimensions."""
+
+    kind: str
+    size: int
+
+    @property
+    def per_unit(self) -> bool:
+        """Whether an example is scored unit by unit (words; characters for Chinese) rather than as a whole."""
+        return self.kind == "token_classes"
+
+
+@dataclass(frozen=True)
+class TaskSpec:
+    """What is asked of a model: which columns go in, which one is learnt, how it is scored and split."""
+
+    task: str | None = None
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    target: str | None = None
+    labels: tuple[str, ...] = ()
+    metric: str | None = None
+    split: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How the model is made; ``None`` means: derived from the data or the method's own default."""
+
+    base: str | Mapping[str, tuple[str, ...]] | None = None
+    method: str | None = None
+    epochs: int | None = None
+    batch_tokens: int | None = None
+    learning_rate: float | None = None
+    seed: int = 0
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Everything a run needs; the same fields are the TOML file's."""
+
+    name: str | None = None
+    dataset: str | None = None
+    spec: TaskSpec = TaskSpec()
+    recipe: Recipe = Recipe()
+    from_version: str | None = None
+    goal: float | None = None
+    budget: float | None = None
+
+
+# -- runs and versions ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Run:
+    """One attempt at making a model version. Status: queued, running, finished, failed, interrupted.
+
+    ``config`` is complete; ``asked`` is what the user gave of it.
+    """
+
+    id: str
+    config: RunConfig
+    status: str
+    created: str
+    owner: str | None = None
+    ended: str | None = None
+    error: Text | None = None
+    version_id: str | None = None
+    asked: RunConfig | None = None
+
+
+@dataclass(frozen=True)
+class Score:
+    """A measured value with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class BaseUse:
+    """One base model at work on one column; its files lie below ``folder`` in the model folder ("" is the top)."""
+
+    column: str
+    name: str
+    address: str
+    folder: str
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """A tuned model: where it came from, what it is made of (``parts``: file name -> blob id), how good it is."""
+
+    id: str
+    name: str
+    number: int
+    run_id: str
+    dataset_id: str
+    spec: TaskSpec
+    recipe: Recipe
+    output: Output
+    bases: tuple[BaseUse, ...]
+    parts: Mapping[str, str]
+    scores: Mapping[str, Score]
+    created: str
+    parent_id: str | None = None
+
+    @property
+    def label(self) -> str:
+        return f"{self.name}@{self.number}"
+
+
+# -- serving and watching ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Served:
+    """A version as it is served: by which runtime, with which compiled files (name -> blob id)."""
+
+    version_id: str
+    runtime: str
+    compiled: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """What a name serves now. ``previous`` holds earlier champions, newest last, for ``rollback``."""
+
+    id: str
+    champion: Served
+    challenger: Served | None = None
+    mode: str = "champion"
+    policy: Mapping[str, Any] = field(default_factory=dict)
+    previous: tuple[Served, ...] = ()
+    moved: str = ""
+
+
+@dataclass(frozen=True)
+class Span:
+    """A labelled stretch of text: code-point offsets into the text as given, end exclusive."""
+
+    start: int
+    end: int
+    label: str
+    text: str = ""
+    score: float | None = None
+
+
+@dataclass(frozen=True)
+class ClassAnswer:
+    """Which one of the labels, and how probable each is."""
+
+    label: str
+    score: float
+    scores: Mapping[str, float]
+    kind: str = "classes"
+
+
+@dataclass(frozen=True)
+class SpansAnswer:
+    """The labelled stretches of the text, in order."""
+
+    spans: tuple[Span, ...]
+    kind: str = "token_classes"
+
+
+Answer = ClassAnswer | SpansAnswer
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One answer that was given, and all that is needed to ask later why."""
+
+    id: str
+    deployment: str
+    version_id: str
+    made: str
+    inputs: Mapping[str, Any]
+    answer: Answer
+    milliseconds: float
+    key: str | None = None
+    trace: str | None = None
+
+
+@dataclass(frozen=True)
+class Feedback:
+    """The truth about a prediction, found by its id or by the caller's key.
+
+    ``value`` is the whole true target (an empty list means: none); a verdict without truth has ``correct`` alone.
+    """
+
+    id: str
+    made: str
+    prediction_id: str | None = None
+    key: str | None = None
+    source: str = "user"
+    value: Any = None
+    correct: bool | None = None
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class Signal:
+    """What a detector measured on a deployment; ``raised`` when the value is past the threshold."""
+
+    id: str
+    deployment: str
+    detector: str
+    value: float
+    threshold: float
+    raised: bool
+    window: int
+    message: Text
+    made: str
+    seen: bool = False
+
+
+@dataclass(frozen=True)
+class Event:
+    """A moment of a long piece of work, sent to one listener."""
+
+    kind: str
+    message: Text
+    at: str
+    run_id: str | None = None
+    step: int | None = None
+    total: int | None = None
+    values: Mapping[str, float] = field(default_factory=dict)

@@ -1,0 +1,92 @@
+"""The workspace: one folder that holds a company's datasets, runs, versions, deployments and logs.
+
+::
+
+    .tuneworks/
+    ├── store.db      records (SQLite)
+    ├── blobs/        datasets, weights and reports by content hash
+    ├── cache/        what can be made again: converted bases, features
+    ├── models/       model folders, materialised from blobs
+    └── reports/      HTML and JSON reports, one folder a version
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from tuneworks.core import registry
+from tuneworks.core.contracts import Blobs, Store
+from tuneworks.core.errors import Unavailable
+from tuneworks.core.text import Text
+
+FOLDER_NAME = ".tuneworks"
+
+
+class Workspace:
+    """An open workspace. ``loaded`` keeps models in memory between calls (used by ``serving``)."""
+
+    def __init__(self, root: Path, store: Store, blobs: Blobs) -> None:
+        self.root = root
+        self.store = store
+        self.blobs = blobs
+        self.loaded: dict[str, Any] = {}
+
+    @classmethod
+    def open(cls, root: str | os.PathLike[str] | None = None) -> Workspace:
+        """The workspace at ``root``, else ``TUNEWORKS_WORKSPACE``, else the nearest upward, else a new one here."""
+        folder = Path(root or os.environ.get("TUNEWORKS_WORKSPACE") or nearest()).absolute()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise Unavailable(
+                Text(
+                    f"The workspace {folder} cannot be made: {error.strerror}.",
+                    f"无法创建工作区 {folder}：{error.strerror}。",
+                ),
+                Text(
+                    "Choose a folder you may write to: --workspace PATH or TUNEWORKS_WORKSPACE.",
+                    "请用 --workspace 路径或 TUNEWORKS_WORKSPACE 指定一个可写的文件夹。",
+                ),
+            ) from error
+        return cls(
+            folder,
+            registry.load("stores", "sql")(folder / "store.db"),
+            registry.load("blobs", "local")(folder / "blobs"),
+        )
+
+    @property
+    def cache(self) -> Path:
+        return self.root / "cache"
+
+    @property
+    def models(self) -> Path:
+        return self.root / "models"
+
+    @property
+    def reports(self) -> Path:
+        return self.root / "reports"
+
+    def close(self) -> None:
+        """Let go of the store and of what is loaded."""
+        for loaded in self.loaded.values():
+            if close := getattr(loaded, "close", None):
+                close()
+        self.loaded.clear()
+        self.store.close()
+
+    def __enter__(self) -> Workspace:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+def nearest() -> Path:
+    """The nearest ``.tuneworks`` folder from here upward, else the one to be made here."""
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / FOLDER_NAME).is_dir():
+            return folder / FOLDER_NAME
+    return here / FOLDER_NAME

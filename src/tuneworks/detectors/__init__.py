@@ -1,0 +1,1 @@
+"""Detectors: one file each, one kind of change between a reference and the present."""

@@ -1,0 +1,1 @@
+"""Finders: one kind of trouble in data a file."""

@@ -1,0 +1,1 @@
+"""The verbs: one file a verb, read like the story of what is done."""

@@ -1,0 +1,130 @@
+"""Score a version on held-out rows and write its report: beside it always what it must beat."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tuneworks.core.clock import now
+from tuneworks.core.config import flat
+from tuneworks.core.evaluation import Comparison, Evaluation
+from tuneworks.core.events import Listener, silent, tell
+from tuneworks.core.files import write_atomically
+from tuneworks.core.records import to_plain
+from tuneworks.core.text import Text
+from tuneworks.core.types import DatasetName, ModelVersion, Run, RunConfig
+from tuneworks.core.workspace import Workspace
+from tuneworks.flows.baselines import baselines
+from tuneworks.flows.explain_config import explained
+from tuneworks.flows.held_out import history_of, plan_of, run
+from tuneworks.flows.plan_run import Plan
+from tuneworks.flows.references import version_of
+from tuneworks.reports.html import render_report
+from tuneworks.reports.provenance import Provenance, Setting
+from tuneworks.serving.folders import open_version
+from tuneworks.statistics.comparison import compare
+
+
+@dataclass(frozen=True)
+class Report:
+    """A version's evaluation, what it was compared with, and where the report lies."""
+
+    version: ModelVersion
+    evaluation: Evaluation
+    comparisons: tuple[Comparison, ...]
+    html: Path
+    json: Path
+
+
+def evaluate(
+    version: str, *, dataset: str | None = None, workspace: Workspace | None = None, listener: Listener = silent
+) -> Report:
+    """Score a version on the test rows of a dataset (default: its own) and write the report as HTML and JSON."""
+    workspace = workspace or Workspace.open()
+    chosen = version_of(workspace, version)
+    plan = plan_of(workspace, chosen, dataset)
+    scores = run(open_version(workspace, chosen), plan.data.test, listener)
+    evaluation = plan.data.task.score(chosen.spec, scores, plan.data.test)
+    return write_report(workspace, chosen, plan, evaluation, scores, listener=listener)
+
+
+def write_report(
+    workspace: Workspace,
+    version: ModelVersion,
+    plan: Plan,
+    evaluation: Evaluation,
+    scores: Any,
+    *,
+    listener: Listener = silent,
+) -> Report:
+    """Compare the scores with every baseline on the same rows, and write the report."""
+    spec, test = plan.data.spec, plan.data.test
+    own = plan.data.task.tally(spec, scores, test)
+    comparisons = tuple(
+        compare(plan.data.task.tally(spec, other, test), own, metric=evaluation.metric, name=name)
+        for name, other in baselines(workspace, plan, listener)
+    )
+    folder = workspace.reports / version.label
+    html, facts = folder / "report.html", folder / "report.json"
+    scored = _times_scored(facts, plan)
+    history = history_of(workspace, version)
+    provenance = _provenance(workspace, version, plan, history, len(scored))
+    page = render_report(
+        version,
+        evaluation,
+        comparisons=comparisons,
+        history=[line for line in history if "step" in line],
+        provenance=provenance,
+    )
+    content = {
+        "version": version,
+        "evaluation": evaluation,
+        "comparisons": comparisons,
+        "provenance": provenance,
+        "dataset_id": plan.dataset.id,
+        "test_scored": scored,
+    }
+    write_atomically(facts, json.dumps(to_plain(content), ensure_ascii=False, indent=1).encode())
+    write_atomically(html, page.encode())
+    tell(listener, "report", Text(f"Report: {html}", f"报告：{html}"))
+    return Report(version, evaluation, comparisons, html, facts)
+
+
+def _provenance(
+    workspace: Workspace, version: ModelVersion, plan: Plan, history: Sequence[Mapping[str, Any]], scored: int
+) -> Provenance:
+    """What the report tells about how the version came to be."""
+    data, cost = plan.data, history[-1]["values"] if history else {}
+    parent = workspace.store.get(ModelVersion, version.parent_id) if version.parent_id else None
+    named = workspace.store.find(DatasetName, dataset_id=plan.dataset.id)
+    return Provenance(
+        dataset=named[0].id if named else plan.dataset.id[:12],
+        splits={"train": len(data.train), "validation": len(data.validation), "test": len(data.test)},
+        parent=parent.label if parent else None,
+        seconds=cost.get("seconds"),
+        memory_megabytes=cost.get("peak_megabytes"),
+        test_scored=scored,
+        recipe=_settings(workspace, version),
+    )
+
+
+def _settings(workspace: Workspace, version: ModelVersion) -> list[Setting]:
+    """The recipe's values and where each comes from."""
+    run = workspace.store.get(Run, version.run_id)
+    if run is None:
+        return []
+    given = flat(run.asked or run.config)
+    told = explained(flat(RunConfig()), given, flat(run.config))
+    return [Setting(e.key, e.value, e.source) for e in told if e.key.startswith("recipe.")]
+
+
+def _times_scored(facts: Path, plan: Plan) -> list[str]:
+    """When this dataset's test rows were scored for this version's report, this time included."""
+    earlier: list[str] = []
+    if facts.exists():
+        content = json.loads(facts.read_text(encoding="utf-8"))
+        earlier = content["test_scored"] if content["dataset_id"] == plan.dataset.id else []
+    return [*earlier, now()]

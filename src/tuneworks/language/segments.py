@@ -1,0 +1,50 @@
+"""Where the units of a text lie: words, single Chinese characters, punctuation marks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+IDEOGRAPHS = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+KANA = "\u3041-\u30ff"
+SINGLE = f"{IDEOGRAPHS}{KANA}"
+LEAST_CHINESE_SHARE = 0.3
+
+_unit = re.compile(rf"[{SINGLE}]|[^\W_{SINGLE}]+|[^\w\s]|_")
+_token = re.compile(r"\S+")
+_ideograph = re.compile(f"[{IDEOGRAPHS}]")
+_letter = re.compile(r"[^\W\d_]")
+
+
+def units(text: str) -> list[tuple[int, int]]:
+    """Code-point offsets of runs of letters and digits, of each Chinese character, and of each mark.
+
+    >>> units("iPhone 15很好!")
+    [(0, 6), (7, 9), (9, 10), (10, 11), (11, 12)]
+    """
+    return [match.span() for match in _unit.finditer(text)]
+
+
+def whitespace_units(text: str) -> list[tuple[int, int]]:
+    """Code-point offsets of what white space separates: the tokens of text that came tokenised.
+
+    >>> whitespace_units("AL-AIN , 1996-12-06")
+    [(0, 6), (7, 8), (9, 19)]
+    """
+    return [match.span() for match in _token.finditer(text)]
+
+
+def is_chinese(texts: Iterable[str]) -> bool:
+    """Whether Chinese characters make up a good part of all letters.
+
+    >>> is_chinese(["iPhone 15 很好用"]), is_chinese(["I like 豆腐 very much"])
+    (True, False)
+    """
+    ideographs = letters = 0
+    for text in texts:
+        if text.isascii():
+            letters += sum(map(str.isalpha, text))
+            continue
+        ideographs += len(_ideograph.findall(text))
+        letters += len(_letter.findall(text))
+    return ideographs > 0 and ideographs >= LEAST_CHINESE_SHARE * letters

@@ -1,0 +1,1 @@
+"""Methods: one way of adapting a file."""

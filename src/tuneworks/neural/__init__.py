@@ -1,0 +1,1 @@
+"""Shared knowledge of networks: the only torch outside plug-ins."""

@@ -1,0 +1,115 @@
+"""A Hugging Face encoder with its tokenizer: texts in, token states out, pooled by example or by unit."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+from transformers import AutoModel
+from transformers.utils import logging
+
+from tuneworks.neural.batches import Batch, Piece, batches_of, pieces_of
+
+SETTINGS_FILE = "encoder.json"
+WEIGHTS_FILE = "model.safetensors"
+FOLDER_FILES = ("config.json", WEIGHTS_FILE, "tokenizer.json", "tokenizer_config.json", SETTINGS_FILE)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How texts become features: what is written before each, how many tokens are read, whether vectors have length 1."""
+
+    prefix: str = ""
+    max_length: int = 256
+    normalise: bool = True
+
+    def to_json(self) -> bytes:
+        return json.dumps(asdict(self), ensure_ascii=False).encode()
+
+    @classmethod
+    def from_json(cls, data: bytes) -> Settings:
+        return cls(**json.loads(data))
+
+
+class Encoder(nn.Module):
+    """The network and the tokenizer that belongs to it; mean pooling over tokens."""
+
+    def __init__(self, model: nn.Module, tokenizer: Tokenizer, settings: Settings) -> None:
+        super().__init__()
+        self.model = model
+        self.tokenizer = tokenizer
+        self.settings = settings
+        self.width: int = model.config.hidden_size
+
+    def pieces(self, texts: Sequence[str], units: Sequence[Sequence[tuple[int, int]]] | None = None) -> list[Piece]:
+        """Tokenised texts, each cut at the maximum length, or into overlapping windows where units are asked for."""
+        return pieces_of(self.tokenizer, texts, self.settings.prefix, self.settings.max_length, units)
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Token states of a batch (B, T, D)."""
+        states: Tensor = self.model(input_ids=batch.ids, attention_mask=batch.mask).last_hidden_state
+        return states
+
+    def pooled(self, batch: Batch) -> Tensor:
+        """Features of a batch's examples: the mean of their token states (B, D)."""
+        states = self(batch)
+        if batch.mask is None:
+            mean = states.mean(dim=1)
+        else:
+            mask = batch.mask.unsqueeze(-1).to(states.dtype)
+            mean = (states * mask).sum(dim=1) / mask.sum(dim=1)
+        return nn.functional.normalize(mean, dim=1) if self.settings.normalise else mean
+
+    def unit_states(self, batch: Batch) -> Tensor:
+        """Features of a batch's units: the mean of the states of the tokens that touch each (U, D)."""
+        flat = self(batch).flatten(0, 1)
+        summed = flat.new_zeros(batch.unit_count, flat.shape[1])
+        summed.index_add_(0, batch.unit_of_token, flat[batch.token_of_unit])
+        return summed / batch.tokens_per_unit.clamp(min=1).unsqueeze(1)
+
+    def batches(self, pieces: Sequence[Piece], tokens: int) -> Iterator[Batch]:
+        """Batches of pieces of like length, at most ``tokens`` tokens each, longest first."""
+        return batches_of(pieces, tokens, pad=self.pad)
+
+    @property
+    def pad(self) -> int:
+        return int(self.model.config.pad_token_id or 0)
+
+
+def load_encoder(files: Mapping[str, Path]) -> Encoder:
+    """An encoder from its files (see ``FOLDER_FILES``); nothing is fetched and no code in the folder is run."""
+    settings = Settings.from_json(files[SETTINGS_FILE].read_bytes()) if SETTINGS_FILE in files else Settings()
+    with tempfile.TemporaryDirectory() as place:
+        for name in FOLDER_FILES:
+            if name in files:
+                (Path(place) / name).symlink_to(files[name].absolute())
+        model = _quietly_loaded(place)
+    tokenizer = Tokenizer.from_file(str(files["tokenizer.json"]))
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    model.eval()
+    return Encoder(model, tokenizer, settings)
+
+
+def _quietly_loaded(folder: str) -> nn.Module:
+    """The stock model without its pooler: features are means over tokens."""
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    model: nn.Module = AutoModel.from_pretrained(
+        folder, local_files_only=True, trust_remote_code=False, use_safetensors=True, dtype=torch.float32
+    )
+    if hasattr(model, "pooler"):
+        model.pooler = None  # type: ignore[assignment]
+    return model
+
+
+def weights_of(encoder: Encoder) -> dict[str, Any]:
+    """The network's weights by name, contiguous, as ``AutoModel`` reads them."""
+    return {name: tensor.detach().contiguous() for name, tensor in encoder.model.state_dict().items()}

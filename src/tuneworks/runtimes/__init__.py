@@ -1,0 +1,1 @@
+"""Runtimes: one way of running a model a file."""

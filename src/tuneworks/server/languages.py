@@ -1,0 +1,46 @@
+"""The language a request reads: ``?lang=``, else ``Accept-Language``, else the server's own."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qs
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from tuneworks.core.text import LANGUAGES, current_language, language
+
+
+class SpeakTheirLanguage:
+    """Middleware: everything a request causes to be said is said in its language."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        with language(chosen_language(scope)):
+            await self.app(scope, receive, send)
+
+
+def chosen_language(scope: Scope) -> str:
+    """``en`` or ``zh``; of several accepted languages the one with the highest weight, the first of equals."""
+    asked = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("lang", [""])[0].lower()
+    if asked[:2] in LANGUAGES:
+        return asked
+    accepted = [_weighed(part) for part in header(scope, b"accept-language").split(",")]
+    known = [(weight, code) for weight, code in accepted if weight > 0 and code[:2] in LANGUAGES]
+    return max(known, key=lambda pair: pair[0])[1] if known else current_language()
+
+
+def header(scope: Scope, name: bytes) -> str:
+    """The first value of a header, or an empty text."""
+    return next((value.decode("latin-1") for key, value in scope["headers"] if key == name), "")
+
+
+def _weighed(part: str) -> tuple[float, str]:
+    code, _, weight = part.strip().lower().partition(";q=")
+    try:
+        return (float(weight) if weight else 1.0), code.strip()
+    except ValueError:
+        return 0.0, code

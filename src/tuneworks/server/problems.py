@@ -1,0 +1,147 @@
+"""Errors as problem+json (RFC 9457): the same shape for bad requests, unknown names, broken models and bugs."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from pydantic import TypeAdapter
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from tuneworks.core.errors import TuneworksError
+from tuneworks.core.records import to_plain
+from tuneworks.core.text import Text, language
+from tuneworks.server.bodies import Problem
+from tuneworks.server.languages import chosen_language
+from tuneworks.server.limits import MOST_BYTES
+
+MEDIA_TYPE = "application/problem+json"
+TITLES = {
+    "InvalidInput": Text("The request cannot be used as given", "请求内容无法使用"),
+    "UnreadableFile": Text("The file cannot be read", "文件无法读取"),
+    "UnsuitableData": Text("The data does not suit the task", "数据不适合该任务"),
+    "InvalidConfig": Text("A setting does not fit", "设置不合适"),
+    "NotFound": Text("Not found", "未找到"),
+    "Conflict": Text("Changed by somebody else", "已被他人更改"),
+    "MissingExtra": Text("An optional package is not installed", "缺少可选软件包"),
+    "BrokenSeal": Text("The model is not what was tuned", "模型与微调结果不符"),
+    "Unavailable": Text("Not available now", "暂时不可用"),
+    "InternalError": Text("An error in the server", "服务器内部错误"),
+}
+FIELD_HINT = Text(
+    "Compare the body with the schema in /openapi.json; every route has an example there.",
+    "请对照 /openapi.json 中的模式检查请求体；每个接口都附有示例。",
+)
+JSON_HINT = Text(
+    'Send UTF-8 JSON with Content-Type: application/json, such as {"row": {"text": "..."}}.',
+    '请以 UTF-8 发送 JSON，并设 Content-Type: application/json，例如 {"row": {"text": "..."}}。',
+)
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of the app as a problem."""
+    app.add_exception_handler(TuneworksError, _tuneworks)
+    app.add_exception_handler(RequestValidationError, _validation)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _bug)
+
+
+def problem(status: int, code: str, detail: Text, hint: Text, errors: tuple[dict[str, str], ...] = ()) -> JSONResponse:
+    """A problem in the language of the request."""
+    title = str(TITLES.get(code, Text(HTTPStatus(status).phrase, HTTPStatus(status).phrase)))
+    made = Problem(f"urn:tuneworks:error:{code}", title, status, str(detail), code, str(hint), errors)
+    return JSONResponse(to_plain(made), status_code=status, media_type=MEDIA_TYPE)
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The problems a route may answer with, for its OpenAPI description."""
+    return {
+        status: {
+            "description": HTTPStatus(status).phrase,
+            "content": {MEDIA_TYPE: {"schema": TypeAdapter(Problem).json_schema()}},
+        }
+        for status in statuses
+    }
+
+
+async def _tuneworks(request: Request, error: Any) -> Response:
+    return problem(error.http_status, error.code, error.problem, error.fix)
+
+
+async def _validation(request: Request, error: Any) -> Response:
+    found = error.errors()
+    if any(one["type"] == "json_invalid" for one in found):
+        return _not_json(str(found[0].get("ctx", {}).get("error", "")))
+    errors = tuple({"field": _field(one["loc"]), "message": one["msg"]} for one in found[:20])
+    listed = "; ".join(f"{one['field']}: {one['message']}" for one in errors[:3])
+    return problem(
+        422,
+        "InvalidInput",
+        Text(f"The request does not fit: {listed}.", f"请求不符合要求：{listed}。"),
+        FIELD_HINT,
+        errors,
+    )
+
+
+async def _http(request: Request, error: Any) -> Response:
+    path = request.url.path
+    if error.status_code == 404:
+        return problem(
+            404,
+            "NotFound",
+            Text(f"There is nothing at {path}.", f"{path} 不存在。"),
+            Text("The routes are listed in /openapi.json.", "所有接口见 /openapi.json。"),
+        )
+    if error.status_code == 405:
+        allowed = (error.headers or {}).get("Allow", "")
+        return problem(
+            405,
+            "InvalidInput",
+            Text(f"{path} does not take {request.method}.", f"{path} 不支持 {request.method}。"),
+            Text(f"Use: {allowed}", f"请使用：{allowed}"),
+        )
+    if error.status_code == 413:
+        return problem(
+            413,
+            "InvalidInput",
+            Text(f"The body is larger than {MOST_BYTES // 2**20} MiB.", f"请求体超过 {MOST_BYTES // 2**20} MiB。"),
+            Text("Send fewer rows at a time.", "请减少每次发送的行数。"),
+        )
+    if error.status_code == 400:
+        return _not_json(str(error.detail))
+    return problem(error.status_code, "InvalidInput", Text(str(error.detail), str(error.detail)), FIELD_HINT)
+
+
+async def _bug(request: Request, error: Exception) -> Response:
+    traceback.print_exception(error, file=sys.stderr)
+    with language(chosen_language(request.scope)):
+        return problem(
+            500,
+            "InternalError",
+            Text(
+                f"The server met an error it did not expect ({type(error).__name__}).",
+                f"服务器遇到未预料的错误（{type(error).__name__}）。",
+            ),
+            Text(
+                "The server's output has the details. Nothing was answered.", "详情见服务器输出。本次请求未得到答案。"
+            ),
+        )
+
+
+def _not_json(reason: str) -> JSONResponse:
+    return problem(
+        400,
+        "InvalidInput",
+        Text(f"The body is not JSON: {reason}.", f"请求体不是有效的 JSON：{reason}。"),
+        JSON_HINT,
+    )
+
+
+def _field(location: Any) -> str:
+    return ".".join(str(part) for part in location if part != "body") or "body"

@@ -1,0 +1,95 @@
+"""Deployments: what is served, and asking it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Request
+from starlette.concurrency import run_in_threadpool
+
+from tuneworks.core.errors import InvalidInput
+from tuneworks.core.text import Text
+from tuneworks.core.types import Deployment, ModelVersion, Prediction
+from tuneworks.core.workspace import Workspace
+from tuneworks.flows.predict import answer
+from tuneworks.flows.prediction_log import prediction_log_of
+from tuneworks.flows.references import deployment_of
+from tuneworks.server.bodies import (
+    PREDICT_ANSWER_EXAMPLE,
+    PREDICT_EXAMPLES,
+    Predicted,
+    PredictRequest,
+    PredictResponse,
+    Served,
+)
+from tuneworks.server.limits import bounded_rows
+from tuneworks.server.problems import documented
+
+router = APIRouter(prefix="/v1/deployments", tags=["deployments"])
+
+
+@router.get("", summary="Every deployment and the version it serves")
+def list_deployments(request: Request) -> list[Served]:
+    workspace = request.app.state.workspace
+    return [_served(workspace, deployment) for deployment in workspace.store.find(Deployment)]
+
+
+@router.get("/{name}", summary="One deployment", responses=documented(404))
+def show_deployment(request: Request, name: str) -> Served:
+    workspace = request.app.state.workspace
+    return _served(workspace, deployment_of(workspace, name))
+
+
+@router.post(
+    "/{name}/predict",
+    summary="Answer rows; every answer is logged before it is given",
+    responses={
+        200: {"content": {"application/json": {"example": PREDICT_ANSWER_EXAMPLE}}},
+        **documented(400, 404, 413, 422, 503),
+    },
+)
+async def predict(
+    request: Request, name: str, body: Annotated[PredictRequest, Body(openapi_examples=PREDICT_EXAMPLES)]
+) -> PredictResponse:
+    workspace = request.app.state.workspace
+    predictions, label = await run_in_threadpool(_answers, workspace, name, _rows(body), body.keys)
+    await prediction_log_of(workspace).append_async(predictions)
+    return PredictResponse(name, tuple(_predicted(prediction, label) for prediction in predictions))
+
+
+def _answers(workspace: Workspace, name: str, rows: list[Any], keys: Any) -> tuple[list[Prediction], str]:
+    deployment_of(workspace, name)
+    predictions = answer(name, rows, keys=keys, workspace=workspace)
+    return predictions, label_of(workspace, predictions[0].version_id)
+
+
+def label_of(workspace: Workspace, version_id: str) -> str:
+    """A version's label, or its id where the version was deleted."""
+    version = workspace.store.get(ModelVersion, version_id)
+    return version.label if version else version_id
+
+
+def _rows(body: PredictRequest) -> list[Any]:
+    if (body.rows is None) == (body.row is None):
+        raise InvalidInput(
+            Text('The body must have either "rows" or "row".', '请求体应包含 "rows" 或 "row"，二者择一。'),
+            Text(
+                'Send {"rows": [{...}, {...}]} or {"row": {...}}.',
+                '请发送 {"rows": [{...}, {...}]} 或 {"row": {...}}。',
+            ),
+        )
+    rows = [body.row] if body.rows is None else list(body.rows)
+    bounded_rows(len(rows))
+    return rows
+
+
+def _predicted(prediction: Prediction, label: str) -> Predicted:
+    return Predicted(prediction.id, prediction.answer, label, prediction.milliseconds, prediction.key)
+
+
+def _served(workspace: Workspace, deployment: Deployment) -> Served:
+    return Served(
+        deployment,
+        label_of(workspace, deployment.champion.version_id),
+        tuple(label_of(workspace, served.version_id) for served in deployment.previous),
+    )

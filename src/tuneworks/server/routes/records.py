@@ -1,0 +1,72 @@
+"""Versions, runs, datasets and signals, as they are stored."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+
+from tuneworks.core.errors import NotFound
+from tuneworks.core.text import Text
+from tuneworks.core.types import Dataset, ModelVersion, Run, Signal
+from tuneworks.flows.references import dataset_of, deployment_of, version_of
+from tuneworks.server.problems import documented
+
+router = APIRouter(prefix="/v1")
+Limit = Annotated[int, Query(ge=1, le=1000)]
+
+
+@router.get("/versions", tags=["versions"], summary="Model versions, newest first")
+def list_versions(request: Request, name: str | None = None, limit: Limit = 100) -> list[ModelVersion]:
+    wanted = {} if name is None else {"name": name}
+    found: list[ModelVersion] = request.app.state.workspace.store.find(
+        ModelVersion, newest_first=True, limit=limit, **wanted
+    )
+    return found
+
+
+@router.get(
+    "/versions/{reference}",
+    tags=["versions"],
+    summary="One version: name@3, name@champion, or its id",
+    responses=documented(404),
+)
+def show_version(request: Request, reference: str) -> ModelVersion:
+    return version_of(request.app.state.workspace, reference)
+
+
+@router.get("/runs/{id}", tags=["runs"], summary="One run", responses=documented(404))
+def show_run(request: Request, id: str) -> Run:
+    run: Run | None = request.app.state.workspace.store.get(Run, id)
+    if run is None:
+        raise NotFound(
+            Text(f"There is no run {id!r}.", f"没有 id 为 {id!r} 的运行。"),
+            Text(
+                "A version names its run: GET /v1/versions/{reference}",
+                "版本中记有其运行：GET /v1/versions/{reference}",
+            ),
+        )
+    return run
+
+
+@router.get("/datasets", tags=["datasets"], summary="Dataset versions, newest first")
+def list_datasets(request: Request, limit: Limit = 100) -> list[Dataset]:
+    found: list[Dataset] = request.app.state.workspace.store.find(Dataset, newest_first=True, limit=limit)
+    return found
+
+
+@router.get(
+    "/datasets/{reference}", tags=["datasets"], summary="One dataset version, by name or id", responses=documented(404)
+)
+def show_dataset(request: Request, reference: str) -> Dataset:
+    return dataset_of(request.app.state.workspace, reference)
+
+
+@router.get(
+    "/signals", tags=["signals"], summary="What the detectors measured, newest first", responses=documented(404)
+)
+def list_signals(request: Request, deployment: str | None = None, limit: Limit = 100) -> list[Signal]:
+    workspace = request.app.state.workspace
+    wanted = {} if deployment is None else {"deployment": deployment_of(workspace, deployment).id}
+    found: list[Signal] = workspace.store.find(Signal, newest_first=True, limit=limit, **wanted)
+    return found

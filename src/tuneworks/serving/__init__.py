@@ -1,0 +1,1 @@
+"""What keeps models in memory, checks their seal and answers in batches."""

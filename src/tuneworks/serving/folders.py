@@ -1,0 +1,56 @@
+"""Model folders: a version's parts laid out as Hugging Face tools expect them, whole or absent."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from tuneworks.core.contracts import Model
+from tuneworks.core.files import staged_beside, sync_folder
+from tuneworks.core.records import to_plain
+from tuneworks.core.types import ModelVersion
+from tuneworks.core.workspace import Workspace
+from tuneworks.serving.loaded import CARD, open_model
+from tuneworks.serving.seal import write_manifest
+
+FORMAT = 1
+
+
+def card_of(version: ModelVersion) -> bytes:
+    """The bytes of ``tuneworks.json``: everything about a version but its parts."""
+    plain = to_plain(version)
+    del plain["parts"]
+    return json.dumps({"format": FORMAT, **plain}, ensure_ascii=False, indent=1).encode()
+
+
+def materialise(workspace: Workspace, version: ModelVersion) -> Path:
+    """The version's folder in the workspace, copied from its blobs unless it is there already."""
+    folder = workspace.models / version.label
+    if folder.is_dir():
+        return folder
+    staged = staged_beside(folder)
+    for name, blob in version.parts.items():
+        workspace.blobs.copy_to(blob, staged / name)
+    (staged / CARD).write_bytes(card_of(version))
+    write_manifest(staged)
+    sync_folder(staged)
+    try:
+        os.replace(staged, folder)
+    except OSError:
+        shutil.rmtree(staged)
+        if not folder.is_dir():
+            raise
+    return folder
+
+
+def open_version(workspace: Workspace, version: ModelVersion) -> Model:
+    """The version's model, opened from its folder."""
+    return open_model(materialise(workspace, version))
+
+
+def store_parts(workspace: Workspace, files: Mapping[str, Path | bytes]) -> dict[str, str]:
+    """Parts written to the workspace's blobs: part name -> blob id."""
+    return {name: workspace.blobs.write(part) for name, part in sorted(files.items())}

@@ -1,0 +1,61 @@
+"""Opening a model: from its files through the registry to something a runtime can run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tuneworks.core import registry
+from tuneworks.core.contracts import LoadedBase, Model
+from tuneworks.core.errors import BrokenSeal
+from tuneworks.core.records import from_plain
+from tuneworks.core.text import Text
+from tuneworks.core.types import BaseUse, Output, TaskSpec
+from tuneworks.statistics.linear import load_head
+
+HEAD = "head.safetensors"
+CARD = "tuneworks.json"
+
+
+def open_model(folder: Path) -> Model:
+    """The model in a materialised folder; raises ``BrokenSeal`` where ``tuneworks.json`` is missing or unreadable."""
+    try:
+        card = json.loads((folder / CARD).read_text(encoding="utf-8"))
+        uses = tuple(from_plain(BaseUse, use) for use in card["bases"])
+        spec, output = from_plain(TaskSpec, card["spec"]), from_plain(Output, card["output"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BrokenSeal(
+            Text(f"{folder / CARD} cannot be read: {error}", f"无法读取 {folder / CARD}：{error}"),
+            Text(
+                "This is not a whole model folder. Deploy the version again.",
+                "该文件夹不是完整的模型，请重新部署该版本。",
+            ),
+        ) from error
+    files = {str(path.relative_to(folder)): path for path in folder.rglob("*") if path.is_file()}
+    return assemble(folder, spec, output, uses, files)
+
+
+def assemble(folder: Path, spec: TaskSpec, output: Output, uses: Sequence[BaseUse], files: Mapping[str, Path]) -> Model:
+    """A model from its files (part name -> path)."""
+    bases = tuple((use, load_base(use, files)) for use in uses)
+    return Model(folder, spec, output, bases, load_head(files[HEAD].read_bytes()))
+
+
+def load_base(use: BaseUse, files: Mapping[str, Path]) -> LoadedBase:
+    """The base at work on a column, from the files below its folder."""
+    own = {
+        name.removeprefix(f"{use.folder}/"): path
+        for name, path in files.items()
+        if (name.startswith(f"{use.folder}/") if use.folder else "/" not in name)
+    }
+    return registry.load("bases", use.name)().load(own)
+
+
+def runtime_of(uses: Sequence[BaseUse]) -> str:
+    """The runtime that runs all of the bases as they are: the first one among theirs that covers the others'."""
+    wanted = {registry.load("bases", use.name).runtime for use in uses}
+    for name in registry.names("runtimes"):
+        if wanted <= set(registry.load("runtimes", name).runs):
+            return name
+    raise AssertionError(f"no runtime runs {wanted}")

@@ -1,0 +1,84 @@
+"""Curves of a classifier for its report: ROC, precision against recall, reliability."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy import ndarray
+from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score, roc_curve
+
+from tuneworks.core.evaluation import Chart, Line, Table
+from tuneworks.core.text import Text, plain
+
+POINTS = 200
+WORST = 5
+GRID = np.linspace(0, 1, POINTS)
+Curve = tuple[ndarray, ndarray]
+MICRO = Text("micro average", "微平均")
+MACRO = Text("macro average", "宏平均")
+
+
+def roc_chart(truth: ndarray, scores: ndarray, labels: Sequence[str]) -> Chart | None:
+    """True against false positives; none where no class has both positive and negative rows."""
+    lines = _lines(truth, scores, labels, _roc, roc_auc_score)
+    title = Text("ROC curve", "ROC 曲线")
+    x, y = Text("false positive rate", "假正率"), Text("true positive rate", "真正率")
+    return Chart("roc", title, x, y, lines, diagonal=True) if lines else None
+
+
+def precision_recall_chart(truth: ndarray, scores: ndarray, labels: Sequence[str]) -> Chart | None:
+    """Precision against recall; none where no class has both positive and negative rows."""
+    lines = _lines(truth, scores, labels, _precision_recall, average_precision_score)
+    title = Text("Precision and recall", "精确率—召回率曲线")
+    return (
+        Chart("precision_recall", title, Text("recall", "召回率"), Text("precision", "精确率"), lines)
+        if lines
+        else None
+    )
+
+
+def reliability_chart(table: Table) -> Chart:
+    """Accuracy against confidence, from the bins of ``calibration.reliability_table``."""
+    line = Line(Text("this model", "本模型"), tuple(row[3] for row in table.rows), tuple(row[4] for row in table.rows))
+    title = Text("Reliability", "可靠性图")
+    return Chart("reliability", title, Text("confidence", "置信度"), Text("accuracy", "准确率"), (line,), diagonal=True)
+
+
+def _lines(
+    truth: ndarray, scores: ndarray, labels: Sequence[str], curve: Callable[..., Curve], area: Callable[..., float]
+) -> tuple[Line, ...]:
+    """One line for two labels (the last is positive); else micro, macro and the worst classes by area."""
+    classes = [len(labels) - 1] if len(labels) == 2 else range(len(labels))
+    present = [c for c in classes if 0 < np.count_nonzero(truth == c) < len(truth)]
+    if not present:
+        return ()
+    if len(labels) == 2:
+        return (_line(plain(labels[-1]), curve(truth == present[0], scores[:, present[0]])),)
+    hits = truth[:, None] == np.array(present)
+    curves = {c: curve(hits[:, i], scores[:, c]) for i, c in enumerate(present)}
+    worst = sorted(present, key=lambda c: area(truth == c, scores[:, c]))[:WORST]
+    macro = GRID, np.mean([np.interp(GRID, *_rising(*points)) for points in curves.values()], axis=0)
+    averages = (_line(MICRO, curve(hits.ravel(), scores[:, present].ravel())), _line(MACRO, macro))
+    return (*averages, *(_line(plain(labels[c]), curves[c]) for c in worst))
+
+
+def _roc(hits: ndarray, scores: ndarray) -> Curve:
+    false_positives, true_positives, _ = roc_curve(hits, scores)
+    return false_positives, true_positives
+
+
+def _precision_recall(hits: ndarray, scores: ndarray) -> Curve:
+    precision, recall, _ = precision_recall_curve(hits, scores)
+    return recall[::-1], precision[::-1]
+
+
+def _rising(xs: ndarray, ys: ndarray) -> Curve:
+    order = np.argsort(xs, kind="stable")
+    return xs[order], ys[order]
+
+
+def _line(name: Text, curve: Curve) -> Line:
+    xs, ys = curve
+    kept = np.unique(np.linspace(0, len(xs) - 1, min(len(xs), POINTS)).round().astype(int))
+    return Line(name, tuple(float(x) for x in xs[kept]), tuple(float(y) for y in ys[kept]))

@@ -1,0 +1,71 @@
+"""Pooled features kept on disk by content: a text is embedded once by the same base, whatever it is used for.
+
+Two files a fingerprint: ``.keys`` (SHA-256 of each value) and ``.f32`` (its row of floats), both only ever appended
+to, values before keys, so that a crash leaves at most values without a key, which the next append overwrites.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tuneworks.statistics.features import Floats
+
+KEY = 32
+CHUNK = 2048
+
+
+class FeatureCache:
+    """Rows of ``width`` floats by the content of the value they belong to."""
+
+    def __init__(self, folder: Path, fingerprint: str, width: int) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._keys = folder / f"{fingerprint}.keys"
+        self._rows = folder / f"{fingerprint}.f32"
+        self._width = width
+
+    def get(self, values: Sequence[Any], compute: Callable[[list[Any]], Any]) -> Floats:
+        """Features (N, D) of the values; ``compute`` is asked for those not yet held, in chunks that are kept at once."""
+        keys = [hashlib.sha256(str(value).encode("utf-8", "surrogatepass")).digest() for value in values]
+        held = self._held()
+        missing = {key: value for key, value in zip(keys, values, strict=True) if key not in held}
+        if missing:
+            self._append(list(missing), compute(list(missing.values())))
+            held = self._held()
+        stored = np.memmap(self._rows, dtype=np.float32, mode="r").reshape(-1, self._width)
+        return np.asarray(stored[[held[key] for key in keys]]) if keys else np.empty((0, self._width), np.float32)
+
+    def _held(self) -> dict[bytes, int]:
+        data = self._keys.read_bytes() if self._keys.exists() else b""
+        rows = self._rows.stat().st_size // (4 * self._width) if self._rows.exists() else 0
+        return {data[i * KEY : (i + 1) * KEY]: i for i in range(min(len(data) // KEY, rows))}
+
+    def _append(self, keys: list[bytes], rows: Any) -> None:
+        with self._locked():
+            count = len(self._held_positions())
+            with open(self._rows, "r+b" if self._rows.exists() else "w+b") as file:
+                file.seek(count * 4 * self._width)
+                file.write(np.ascontiguousarray(rows, dtype=np.float32).tobytes())
+                file.truncate()
+                file.flush()
+            with open(self._keys, "r+b" if self._keys.exists() else "w+b") as file:
+                file.seek(count * KEY)
+                file.write(b"".join(keys))
+                file.truncate()
+
+    def _held_positions(self) -> range:
+        size = self._keys.stat().st_size if self._keys.exists() else 0
+        rows = self._rows.stat().st_size // (4 * self._width) if self._rows.exists() else 0
+        return range(min(size // KEY, rows))
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        with open(self._keys.with_suffix(".lock"), "w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield

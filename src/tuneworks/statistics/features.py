@@ -1,0 +1,78 @@
+"""Features as blocks: one array a base, dense (M, D) or sparse CSR, side by side without being copied together.
+
+M counts examples, or units where the task scores units.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+Block = Any  # NDArray[np.float32] (M, D) or scipy.sparse.csr_matrix (M, D)
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How a block is centred and scaled so that its rows have a mean square norm of one."""
+
+    mean: Floats
+    factor: Floats
+
+
+def scale_of(block: Block) -> Scale:
+    """Standardise dense columns and share one unit of norm among them; sparse rows are only brought to that norm."""
+    width = block.shape[1]
+    if sparse.issparse(block):
+        square_norm = float(block.multiply(block).sum()) / max(1, block.shape[0])
+        factor = np.full(width, 1.0 / np.sqrt(square_norm) if square_norm > 0 else 1.0, dtype=np.float32)
+        return Scale(np.zeros(width, dtype=np.float32), factor)
+    deviation = block.std(axis=0, dtype=np.float64)
+    deviation[deviation < 1e-8] = np.inf
+    factor = (1.0 / (deviation * np.sqrt(width))).astype(np.float32)
+    return Scale(block.mean(axis=0, dtype=np.float64).astype(np.float32), factor)
+
+
+def scaled(block: Block, scale: Scale) -> Block:
+    """The block on its scale."""
+    if sparse.issparse(block):
+        return block.multiply(scale.factor[None, :]).tocsr().astype(np.float32)
+    return (block - scale.mean) * scale.factor
+
+
+def stack(first: Sequence[Block], second: Sequence[Block]) -> list[Block]:
+    """The rows of two block lists under each other."""
+    return [
+        sparse.vstack([a, b]).tocsr() if sparse.issparse(a) else np.concatenate([a, b])
+        for a, b in zip(first, second, strict=True)
+    ]
+
+
+def take(blocks: Sequence[Block], chosen: Any) -> list[Block]:
+    """The chosen rows of every block."""
+    return [block[chosen] for block in blocks]
+
+
+def dense(blocks: Sequence[Block], width: int = 512) -> Floats:
+    """All blocks as one dense array; sparse ones through a fixed random projection to ``width`` columns.
+
+    The projection keeps distances (Johnson-Lindenstrauss); its seed is fixed, so that windows can be compared.
+    """
+    arrays = []
+    for block in blocks:
+        if sparse.issparse(block):
+            signs = np.random.default_rng(0).choice([-1.0, 1.0], size=(block.shape[1], width)).astype(np.float32)
+            arrays.append(np.asarray(block @ signs) / np.float32(np.sqrt(width)))
+        else:
+            arrays.append(block)
+    return np.concatenate(arrays, axis=1)
+
+
+def split_units(array: Any, lengths: Sequence[int]) -> list[Any]:
+    """Rows of units (sum of L, ...) as one array an example."""
+    return np.split(array, np.cumsum(lengths)[:-1]) if len(lengths) else []

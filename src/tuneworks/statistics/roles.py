@@ -1,0 +1,53 @@
+"""Choosing the column that plays a role when the user named none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tuneworks.core.errors import InvalidConfig
+from tuneworks.core.text import Text
+from tuneworks.core.types import Column
+
+
+def only(columns: Sequence[Column], kinds: Sequence[str], *, role: str, exclude: Sequence[str] = ()) -> str:
+    """The one column of the given kinds, or the one named as the role; raises ``InvalidConfig`` where there is neither."""
+    fitting = [column.name for column in columns if column.kind in kinds and column.name not in exclude]
+    if len(fitting) == 1 or role in fitting:
+        return role if role in fitting else fitting[0]
+    listing = ", ".join(f"{column.name} ({column.kind})" for column in columns)
+    wanted = "/".join(kinds)
+    option = "--target" if role == "target" else f"--set spec.inputs.{role}=COLUMN"
+    if not fitting:
+        problem = Text(
+            f"No {wanted} column can serve as {role}. The columns are: {listing}.",
+            f"没有可作为 {role} 的 {wanted} 列。现有列：{listing}。",
+        )
+    else:
+        problem = Text(
+            f"Several columns could serve as {role}: {', '.join(fitting)}.",
+            f"有多个列可作为 {role}：{'、'.join(fitting)}。",
+        )
+    raise InvalidConfig(problem, Text(f"Name the column with {option}.", f"请用 {option} 指定列名。"))
+
+
+def named(columns: Sequence[Column], name: str, kinds: Sequence[str], *, role: str) -> str:
+    """The user's own choice of column, checked; raises ``InvalidConfig`` with the columns there are."""
+    kind = {column.name: column.kind for column in columns}.get(name)
+    if kind in kinds:
+        return name
+    listing = ", ".join(f"{column.name} ({column.kind})" for column in columns)
+    wanted = "/".join(kinds)
+    if kind is None:
+        problem = Text(
+            f"There is no column {name!r}. The columns are: {listing}.", f"没有名为 {name!r} 的列。现有列：{listing}。"
+        )
+    else:
+        problem = Text(
+            f"The column {name!r} is a {kind} column; as {role} it must be {wanted}.",
+            f"列 {name!r} 的类型是 {kind}，作为 {role} 必须是 {wanted}。",
+        )
+    fix = Text(
+        f"Name another column, or set its kind when adding: --kind {name}={kinds[0]}.",
+        f"请改用其他列，或在导入时指定类型：--kind {name}={kinds[0]}。",
+    )
+    raise InvalidConfig(problem, fix)

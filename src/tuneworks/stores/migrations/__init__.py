@@ -1,0 +1,1 @@
+"""The store's tables through time: one Alembic revision a file."""

@@ -1,0 +1,195 @@
+"""Records in a SQL database: SQLite in a file of the workspace, or any other by its URL."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import URL, make_url
+
+from tuneworks.core.contracts import Store
+from tuneworks.core.records import from_json
+from tuneworks.stores._errors import changed, plain_errors, too_new
+from tuneworks.stores._tables import SEARCHED, TABLES, row_of
+
+R = TypeVar("R")
+
+BUSY_SECONDS = 10
+MIGRATIONS = Path(__file__).parent / "migrations"
+VERSION_TABLE = "tw_schema"
+
+
+class SqlStore(Store):
+    """One table a record type: position, id, revision, JSON body, and the columns that are searched."""
+
+    def __init__(self, address: str | Path) -> None:
+        self._url = _url(address)
+        self._engine = _engine(self._url)
+        self._writer = self._engine.execution_options(tuneworks_writes=True)
+        self._turn = threading.Lock()
+        try:
+            with plain_errors(self._url):
+                _bring_to_head(self._engine, self._writer, self._url)
+        except BaseException:
+            self._engine.dispose()
+            raise
+
+    def put(self, *records: Any, expect: Mapping[str, int] | None = None) -> None:
+        """Insert or replace records in one transaction, each at the revision it must still have."""
+        expected = dict(expect or {})
+        if unknown := expected.keys() - {record.id for record in records}:
+            raise ValueError(f"expect names records that are not written: {sorted(unknown)}")
+        with self._writing() as connection:
+            for record in records:
+                if not self._write(connection, record, expected.get(record.id)):
+                    raise changed(record)
+
+    def get(self, kind: type[R], id: str) -> R | None:
+        """The record, or ``None``."""
+        table = TABLES[kind]
+        with self._reading() as connection:
+            body = connection.execute(sa.select(table.c.body).where(table.c.id == id)).scalar()
+        return None if body is None else from_json(kind, body)
+
+    def revision(self, kind: type, id: str) -> int:
+        """The record's revision, 0 where there is none."""
+        table = TABLES[kind]
+        with self._reading() as connection:
+            return connection.execute(sa.select(table.c.revision).where(table.c.id == id)).scalar() or 0
+
+    def find(self, kind: type[R], *, newest_first: bool = False, limit: int | None = None, **equal: Any) -> list[R]:
+        """Records whose searched columns equal the given values, in the order they were first written."""
+        table = TABLES[kind]
+        if unknown := equal.keys() - SEARCHED[kind].keys():
+            raise TypeError(f"{kind.__name__} is not searched by {sorted(unknown)}, only by {sorted(SEARCHED[kind])}")
+        order = table.c.position.desc() if newest_first else table.c.position
+        wanted = sa.select(table.c.body).where(*(table.c[name] == value for name, value in equal.items()))
+        with self._reading() as connection:
+            bodies = connection.execute(wanted.order_by(order).limit(limit)).scalars().all()
+        return [from_json(kind, body) for body in bodies]
+
+    def append(self, records: Sequence[Any]) -> None:
+        """Insert many new records in one durable transaction; an id that is there already is left as it is."""
+        rows: dict[type, list[dict[str, Any]]] = {}
+        for record in records:
+            rows.setdefault(type(record), []).append(row_of(record))
+        if not rows:
+            return
+        with self._writing() as connection:
+            for kind, values in rows.items():
+                connection.execute(self._insert(kind).on_conflict_do_nothing(index_elements=["id"]), values)
+
+    def remove(self, kind: type, id: str) -> bool:
+        """Delete a record; whether there was one."""
+        table = TABLES[kind]
+        with self._writing() as connection:
+            return connection.execute(sa.delete(table).where(table.c.id == id)).rowcount > 0
+
+    def close(self) -> None:
+        """Let go of files and connections."""
+        self._engine.dispose()
+
+    def _write(self, connection: sa.Connection, record: Any, expected: int | None) -> bool:
+        kind, row = type(record), row_of(record)
+        table = TABLES[kind]
+        if expected:
+            at_revision = sa.update(table).where(table.c.id == record.id, table.c.revision == expected)
+            return connection.execute(at_revision.values(**row, revision=expected + 1)).rowcount > 0
+        insert = self._insert(kind).values(row)
+        if expected == 0:
+            return connection.execute(insert.on_conflict_do_nothing(index_elements=["id"])).rowcount > 0
+        replaced = {**{name: insert.excluded[name] for name in row}, "revision": table.c.revision + 1}
+        connection.execute(insert.on_conflict_do_update(index_elements=["id"], set_=replaced))
+        return True
+
+    def _insert(self, kind: type) -> Any:
+        dialect = sqlite if self._engine.dialect.name == "sqlite" else postgresql
+        return dialect.insert(TABLES[kind])
+
+    @contextmanager
+    def _writing(self) -> Iterator[sa.Connection]:
+        """One write transaction: writers of this process take turns, other processes wait at the database."""
+        with self._turn, plain_errors(self._url), self._writer.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _reading(self) -> Iterator[sa.Connection]:
+        with plain_errors(self._url), self._engine.connect() as connection:
+            yield connection
+
+
+def _url(address: str | Path) -> URL:
+    if isinstance(address, str) and "://" in address:
+        return make_url(address)
+    return URL.create("sqlite", database=str(address))
+
+
+def _engine(url: URL) -> sa.Engine:
+    if not url.drivername.startswith("sqlite"):
+        return sa.create_engine(url)
+    engine = sa.create_engine(url, connect_args={"timeout": BUSY_SECONDS}, max_overflow=-1)
+    sa.event.listen(engine, "connect", _prepare)
+    sa.event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _prepare(connection: sqlite3.Connection, _: Any) -> None:
+    connection.isolation_level = None
+    _switch_to_wal(connection)
+    connection.execute("PRAGMA synchronous = FULL")
+
+
+def _switch_to_wal(connection: sqlite3.Connection) -> None:
+    """Write-ahead logging; where others open the new file at the same moment, SQLite refuses without waiting."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+
+
+def _begin(connection: sa.Connection) -> None:
+    if connection.get_execution_options().get("tuneworks_writes"):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _bring_to_head(engine: sa.Engine, writer: sa.Engine, url: URL) -> None:
+    """Create or migrate the tables where needed; a store already at head costs two small queries."""
+    with engine.connect() as connection:
+        if _is_at_head(connection, url):
+            return
+    with writer.begin() as connection:
+        if not _is_at_head(connection, url):
+            _migrate(connection)
+
+
+def _is_at_head(connection: sa.Connection, url: URL) -> bool:
+    if not sa.inspect(connection).has_table(VERSION_TABLE):
+        return False
+    revision = connection.execute(sa.text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()
+    known = sorted(path.name[:4] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
+    if revision is not None and revision not in known:
+        raise too_new(url, revision, known[-1])
+    return revision == known[-1]
+
+
+def _migrate(connection: sa.Connection) -> None:
+    # Alembic takes longer to import than everything else here, and is needed once in a store's life.
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

@@ -1,0 +1,1 @@
+"""Tasks: one kind of question a file."""

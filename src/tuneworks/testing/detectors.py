@@ -1,0 +1,92 @@
+"""What every detector must hold to: quiet where nothing changed, silent where it cannot tell, the same every time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import isfinite
+
+import numpy
+
+from tuneworks.core.contracts import Detector, Window
+from tuneworks.core.types import Answer, ClassAnswer, Feedback, Span, SpansAnswer, TaskSpec
+
+LABELS = ("billing", "delivery", "other")
+CLASSES = TaskSpec(task="text-classification", inputs={"text": "text"}, target="topic", labels=LABELS)
+SPANS = TaskSpec(task="token-classification", inputs={"text": "text"}, target="spans", labels=LABELS)
+MOST_FALSE_ALARMS = 4
+NULL_WINDOWS = 40
+
+
+def check_detector(detector: Detector) -> None:
+    """Raise ``AssertionError`` naming the promise the detector breaks."""
+    for spec in (CLASSES, SPANS):
+        _says_nothing_of_empty_windows(detector, spec)
+        _measures_the_same_twice(detector, spec)
+        _raises_only_past_its_threshold(detector, spec)
+        _is_quiet_where_nothing_changed(detector, spec)
+
+
+def window(spec: TaskSpec, rows: int, seed: int, *, moved: float = 0.0, wrong: float = 0.1) -> Window:
+    """Judged predictions: features and labels moved by ``moved``, a share ``wrong`` of the answers wrong."""
+    random = numpy.random.default_rng(seed)
+    shares = numpy.array([0.5, 0.3, 0.2]) * (1 - min(1.0, moved)) + numpy.array([0, 0, 1.0]) * min(1.0, moved)
+    labels = [LABELS[number] for number in random.choice(3, rows, p=shares)]
+    features = random.normal(moved, 1.0, (rows, 8)).astype(numpy.float32)
+    answers = [_answer(spec, label) for label in labels]
+    verdicts = [_verdict(spec, label, bool(random.random() < wrong)) for label in labels]
+    return Window(features, answers, list(zip(answers, verdicts, strict=True)))
+
+
+def _says_nothing_of_empty_windows(detector: Detector, spec: TaskSpec) -> None:
+    empty = Window(numpy.zeros((0, 8), dtype=numpy.float32), [])
+    full = window(spec, 300, 0)
+    for reference, current in ((full, empty), (empty, full), (empty, empty)):
+        measured = detector.measure(reference, current, spec)
+        assert measured is None or not measured.raised, f"{_name(detector)} raises a signal without data"
+    assert detector.measure(full, empty, spec) is None, f"{_name(detector)} measures a window without rows"
+
+
+def _measures_the_same_twice(detector: Detector, spec: TaskSpec) -> None:
+    reference, current = window(spec, 300, 0), window(spec, 200, 1, moved=0.3)
+    assert detector.measure(reference, current, spec) == detector.measure(reference, current, spec), (
+        f"{_name(detector)} measures the same windows differently"
+    )
+
+
+def _raises_only_past_its_threshold(detector: Detector, spec: TaskSpec) -> None:
+    for moved, wrong in ((0.0, 0.1), (0.5, 0.5), (3.0, 0.9)):
+        measured = detector.measure(window(spec, 300, 0), window(spec, 200, 1, moved=moved, wrong=wrong), spec)
+        if measured is None:
+            continue
+        assert isfinite(measured.value + measured.threshold), f"{_name(detector)} gives no finite figure"
+        assert not measured.raised or measured.value > measured.threshold, (
+            f"{_name(detector)} raises below its threshold"
+        )
+        assert all((measured.message.en, measured.message.zh)), f"{_name(detector)} is silent in one language"
+        assert measured.message.en != measured.message.zh, f"{_name(detector)} speaks one language only"
+
+
+def _is_quiet_where_nothing_changed(detector: Detector, spec: TaskSpec) -> None:
+    raised = 0
+    for seed in range(NULL_WINDOWS):
+        measured = detector.measure(window(spec, 300, 1000 + seed), window(spec, 100, 2000 + seed), spec)
+        raised += measured is not None and measured.raised
+    assert raised <= MOST_FALSE_ALARMS, f"{_name(detector)} raised {raised} of {NULL_WINDOWS} times on steady data"
+
+
+def _answer(spec: TaskSpec, label: str) -> Answer:
+    if spec.task == "token-classification":
+        return SpansAnswer((Span(0, 4, label),))
+    return ClassAnswer(label, 0.9, {name: 0.9 if name == label else 0.05 for name in LABELS})
+
+
+def _verdict(spec: TaskSpec, label: str, wrong: bool) -> Feedback:
+    true = LABELS[(LABELS.index(label) + wrong) % len(LABELS)]
+    value: str | Sequence[dict[str, object]] = true
+    if spec.task == "token-classification":
+        value = [{"start": 0, "end": 4, "label": true}]
+    return Feedback("", "", value=value, correct=not wrong)
+
+
+def _name(detector: Detector) -> str:
+    return type(detector).__name__

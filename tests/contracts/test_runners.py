@@ -1,0 +1,20 @@
+"""Every runner there is keeps every promise of the contract."""
+
+from __future__ import annotations
+
+import pytest
+
+from tuneworks.core import registry
+from tuneworks.testing.runners import CHECKS
+
+NAMES = registry.names("runners")
+
+
+def test_there_is_a_runner() -> None:
+    assert NAMES
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("name", NAMES)
+def test_a_runner_keeps_its_promises(name: str, check) -> None:
+    check(registry.load("runners", name)())

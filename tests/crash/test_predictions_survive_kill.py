@@ -1,0 +1,74 @@
+"""A killed server has forgotten no answer it gave: every acknowledged prediction is in the store, once."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+
+from tests.server.process import ServerProcess
+from tuneworks.client import Client
+from tuneworks.core.errors import Unavailable
+from tuneworks.core.types import Prediction
+from tuneworks.core.workspace import Workspace
+from tuneworks.flows.predict import predict
+from tuneworks.testing.workspaces import NAME, deployed_workspace
+
+KILLS = 8
+CALLERS = 4
+
+
+class Caller(threading.Thread):
+    """Asks without a pause until the server is gone; keeps the ids it was given, with their keys."""
+
+    def __init__(self, url: str, name: str) -> None:
+        super().__init__()
+        self.url, self.name_of_rows = url, name
+        self.acknowledged: dict[str, str] = {}
+        self.error: Exception | None = None
+
+    def run(self) -> None:
+        number = 0
+        try:
+            with Client(self.url) as client:
+                while True:
+                    keys = [f"{self.name_of_rows}-{number}-{row}" for row in range(1 + number % 3)]
+                    answered = client.predict(NAME, [{"text": f"where is my parcel {key}"} for key in keys], keys=keys)
+                    self.acknowledged.update({one.id: str(one.key) for one in answered})
+                    number += 1
+        except Unavailable:
+            pass
+        except Exception as error:
+            self.error = error
+
+
+def killed_under_load(folder: Path, attempt: int, seconds: float) -> dict[str, str]:
+    """What a server acknowledged until it was killed: prediction id -> key."""
+    running = ServerProcess(folder)
+    callers = [Caller(running.url, f"{attempt}-{number}") for number in range(CALLERS)]
+    for caller in callers:
+        caller.start()
+    time.sleep(seconds)
+    running.kill()
+    for caller in callers:
+        caller.join(timeout=30)
+    assert [caller.error for caller in callers] == [None] * CALLERS
+    return {id: key for caller in callers for id, key in caller.acknowledged.items()}
+
+
+def test_every_acknowledged_prediction_survives_a_kill_and_none_is_doubled(tmp_path: Path) -> None:
+    folder, moments = tmp_path / ".tuneworks", random.Random(20)
+    deployed_workspace(folder, rows=200).close()
+    acknowledged: dict[str, str] = {}
+    for attempt in range(KILLS):
+        acknowledged |= killed_under_load(folder, attempt, moments.uniform(0.05, 1.0))
+        with Workspace.open(folder) as workspace:
+            logged = {prediction.id: prediction for prediction in workspace.store.find(Prediction)}
+            assert acknowledged.keys() <= logged.keys()
+    assert len(acknowledged) > 10 * KILLS
+    assert all(logged[id].key == key and key in logged[id].inputs["text"] for id, key in acknowledged.items())
+    assert max(Counter(prediction.key for prediction in logged.values()).values()) == 1
+    with Workspace.open(folder) as workspace:
+        assert predict(NAME, [{"text": "where is my parcel"}], workspace=workspace)[0].answer.label == "delivery"

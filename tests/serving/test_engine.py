@@ -1,0 +1,113 @@
+"""Models in memory: opened once, bounded in number, the same answers in any batch and from any thread."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy
+import pytest
+
+from tuneworks.core.errors import InvalidInput, NotFound
+from tuneworks.core.types import Deployment, Served
+from tuneworks.core.workspace import Workspace
+from tuneworks.serving.engine import KEPT_MODELS, Engine, engine_of
+from tuneworks.testing.workspaces import NAME, deployed_workspace, sample_rows, tune_again
+
+ROWS = [{"text": row["text"]} for row in sample_rows(600, seed=5)]
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    with deployed_workspace(tmp_path_factory.mktemp("engine") / ".tuneworks") as opened:
+        yield opened
+
+
+@pytest.fixture
+def served(workspace: Workspace) -> Served:
+    deployment = workspace.store.get(Deployment, NAME)
+    assert deployment is not None
+    return deployment.champion
+
+
+def test_a_workspace_has_one_engine(workspace: Workspace) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(lambda _: engine_of(workspace), range(32)))
+    assert len({id(engine) for engine in found}) == 1
+
+
+def test_a_model_is_opened_once_however_many_ask(workspace: Workspace, served: Served) -> None:
+    engine = Engine(workspace)
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(lambda _: engine.model(served), range(32)))
+    assert len({id(loaded) for loaded in found}) == 1
+
+
+def test_an_opened_model_needs_its_folder_no_more(tmp_path: Path) -> None:
+    with deployed_workspace(tmp_path / ".tuneworks") as opened:
+        champion = opened.store.get(Deployment, NAME).champion
+        engine = engine_of(opened)
+        before, _ = engine.answer(champion, ROWS[:5])
+        (opened.models / f"{NAME}@1").rename(tmp_path / "moved")
+        after, _ = engine.answer(champion, ROWS[:5])
+    assert numpy.array_equal(before, after)
+
+
+def test_answers_do_not_depend_on_the_batch(workspace: Workspace, served: Served) -> None:
+    engine = engine_of(workspace)
+    together, answers = engine.answer(served, ROWS)
+    alone = [engine.answer(served, [row])[0][0] for row in ROWS[:300]]
+    assert len(answers) == len(ROWS)
+    assert numpy.allclose(together[:300], alone, atol=1e-6)
+
+
+def test_threads_get_the_answers_to_their_own_rows(workspace: Workspace, served: Served) -> None:
+    engine = engine_of(workspace)
+    expected, _ = engine.answer(served, ROWS)
+    with ThreadPoolExecutor(8) as threads:
+        parts = list(threads.map(lambda start: engine.answer(served, ROWS[start : start + 50])[0], range(0, 600, 50)))
+    assert numpy.allclose(expected, numpy.concatenate(parts), atol=1e-6)
+
+
+def test_memory_holds_a_bounded_number_of_models(tmp_path: Path) -> None:
+    with deployed_workspace(tmp_path / ".tuneworks", rows=200) as opened:
+        engine = Engine(opened)
+        versions = [tune_again(opened) for _ in range(KEPT_MODELS + 1)]
+        first = engine.model(Served(versions[0].id, "arrays"))
+        for version in versions[1:]:
+            engine.model(Served(version.id, "arrays"))
+        assert engine.model(Served(versions[-1].id, "arrays")) is engine.model(Served(versions[-1].id, "arrays"))
+        assert engine.model(Served(versions[0].id, "arrays")) is not first
+
+
+def test_no_rows_give_no_answers(workspace: Workspace, served: Served) -> None:
+    assert engine_of(workspace).answer(served, []) == ([], [])
+
+
+def test_a_version_that_is_gone_is_not_found(workspace: Workspace) -> None:
+    with pytest.raises(NotFound, match="version-gone"):
+        engine_of(workspace).model(Served("version-gone", "arrays"))
+
+
+@pytest.mark.parametrize(
+    ("row", "named"),
+    [
+        ({}, ["Row 3", "'text'"]),
+        ({"Text": "a"}, ["Row 3", "'text'", "'Text'"]),
+        ({"text": None}, ["Row 3", "'text'"]),
+        ({"text": 4.5}, ["Row 3", "'text'", "4.5"]),
+        ({"text": b"a"}, ["Row 3", "'text'", "bytes"]),
+        ({"text": "\ud83d"}, ["Row 3", "'text'", "Unicode"]),
+        ("a", ["Row 3", "str"]),
+        (None, ["Row 3", "null"]),
+    ],
+)
+def test_a_row_the_model_cannot_read_is_named(
+    workspace: Workspace, served: Served, row: object, named: list[str]
+) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        engine_of(workspace).answer(served, [*ROWS[:2], row])
+    assert all(word in caught.value.problem.en for word in named), caught.value.problem.en
+    assert "3" in caught.value.problem.zh
+    assert '"text"' in caught.value.fix.en
