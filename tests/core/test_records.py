@@ -82,6 +82,10 @@ def test_fields_of_a_newer_version_are_passed_over() -> None:
     assert from_plain(types.Score, {"value": 1, "low": 0, "high": 1, "invented": 2}) == types.Score(1.0, 0.0, 1.0)
 
 
+def test_a_whole_number_in_a_fractions_place_becomes_a_fraction() -> None:
+    assert isinstance(from_plain(types.Score, {"value": 1, "low": 0, "high": 1}).value, float)
+
+
 def test_fields_of_an_older_version_get_their_defaults() -> None:
     plain = to_plain(types.Served("v", "arrays"))
     del plain["compiled"]

@@ -181,7 +181,7 @@ def test_two_chinese_rows_are_read_in_every_encoding_and_it_is_said_which(
 ) -> None:
     rows, said = added(workspace, written(tmp_path, "a.csv", mark + CHINESE.encode(codec)))
     assert rows == ROWS
-    assert said["format"][0].en == f"Read as {encoding}, columns separated by ','"
+    assert said["format"][0].en == f"a.csv: Read as {encoding}, columns separated by ','"
 
 
 @pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be"])
@@ -204,14 +204,14 @@ def test_english_utf_16_without_a_mark_is_read(codec: str, workspace: Workspace,
 def test_a_harmless_oddity_is_repaired_and_said(data: bytes, repair: str, workspace: Workspace, tmp_path: Path) -> None:
     rows, said = added(workspace, written(tmp_path, "a.csv", data))
     assert rows == [{"text": "good one", "label": "yes"}, {"text": "bad one", "label": "no"}]
-    assert any(message.en.startswith(repair) for message in said["repair"])
+    assert any(message.en.startswith(f"a.csv: {repair}") for message in said["repair"])
 
 
 def test_quotes_in_a_tab_separated_file_may_be_ordinary_characters(workspace: Workspace, tmp_path: Path) -> None:
     data = b'text\tlabel\n"Hello" he said\tgreeting\nbye 5" pipe\tother\n'
     rows, said = added(workspace, written(tmp_path, "a.tsv", data))
     assert rows[0]["text"] == '"Hello" he said'
-    assert [message.en for message in said["repair"]] == ["Quotation marks were read as ordinary characters."]
+    assert [message.en for message in said["repair"]] == ["a.tsv: Quotation marks were read as ordinary characters."]
 
 
 def test_labels_that_are_nan_are_missing_and_it_is_said(workspace: Workspace, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import io
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +28,9 @@ class House:
 
     def run(self, *words: str) -> tuple[int, str, str]:
         out, err = io.StringIO(), io.StringIO()
-        with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as left:
-            patch.setattr(sys, "stdout", out)
-            patch.setattr(sys, "stderr", err)
-            patch.setenv("TUNEWORKS_LANG", "en")
-            main(["--workspace", str(self.folder / "workspace"), *words])
+        arguments = ["--workspace", str(self.folder / "workspace"), "--lang", "en", *words]
+        with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as left:
+            main(arguments)
         set_language(None)
         return int(left.value.code or 0), out.getvalue(), err.getvalue()
 
@@ -55,7 +53,7 @@ def rows() -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, Any]]) -> Iterator[House]:
+def house(tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, Any]]) -> House:
     """A workspace with a dataset ``tickets``, a version ``tickets@1`` and a deployment ``tickets``."""
     house = House(tmp_path_factory.mktemp("house"))
     with open(house.folder / "tickets.csv", "w", encoding="utf-8", newline="") as file:
@@ -69,7 +67,7 @@ def house(tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, Any]]) 
     ):
         code, _, err = house.run(*words)
         assert code == 0, err
-    yield house
+    return house
 
 
 def text_column(rows: list[dict[str, Any]]) -> str:

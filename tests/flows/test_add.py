@@ -7,6 +7,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -102,20 +103,21 @@ def test_stored_rows_come_back_as_they_were_and_the_id_is_their_hash(shared: Wor
     assert len(data.decode().rstrip("\n").split("\n")) == 1 + len(rows)
 
 
-def test_a_name_moved_by_somebody_else_leaves_no_blob_behind(workspace: Workspace) -> None:
-    add(ROWS, name="a", workspace=workspace)
-    put = workspace.store.put
+def test_two_who_move_a_name_at_once_leave_nothing_by_halves(tmp_path: Path) -> None:
+    def one(number: int) -> str:
+        with Workspace.open(tmp_path / "workspace") as own:
+            try:
+                return add([{"text": f"sentence {number}", "label": "a"}], name="shared", workspace=own).id
+            except Conflict:
+                return ""
 
-    def meanwhile(*records: object, **options: object) -> None:
-        put(DatasetName("a", "somebody-else", "2024"))
-        put(*records, **options)
-
-    workspace.store.put = meanwhile  # type: ignore[method-assign]
-    with pytest.raises(Conflict):
-        add(ROWS[:5], name="a", workspace=workspace)
-    datasets = {dataset.id for dataset in workspace.store.find(Dataset)}
-    assert set(workspace.blobs.ids()) == datasets
-    assert len(datasets) == 1
+    Workspace.open(tmp_path / "workspace").close()
+    with ThreadPoolExecutor(8) as pool:
+        stored = set(pool.map(one, range(40))) - {""}
+    with Workspace.open(tmp_path / "workspace") as workspace:
+        assert {dataset.id for dataset in workspace.store.find(Dataset)} == stored
+        assert set(workspace.blobs.ids()) == stored
+        assert workspace.store.get(DatasetName, "shared").dataset_id in stored
 
 
 def test_several_files_become_a_split_column(workspace: Workspace, tmp_path: Path) -> None:

@@ -48,6 +48,11 @@ def test_chinese_in_gb18030_comes_back(text: str) -> None:
         ("big5", "這個產品的質量還不錯，服務態度很差，不會再買了"),
         ("shift-jis", "この商品はとても良いです。また買います"),
         ("koi8-r", "это очень хороший товар"),
+        ("euc-jp", "この商品はとても良いです。また買います"),
+        (
+            "euc-kr",
+            "이제품은정말좋아요배송도빨랐습니다서비스가너무나빠요다시는안사요가격이비싸지만품질이좋습니다",
+        ),
     ],
 )
 def test_another_encoding_is_refused_with_its_first_place(codec: str, text: str) -> None:

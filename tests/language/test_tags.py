@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -64,7 +66,7 @@ def test_offsets_give_back_the_tokens(pairs: list[tuple[str, str]]) -> None:
     spans = spans_from_tags(tokens, [tag for _, tag in pairs], False).spans
     starts, ends = {start for start, _ in offsets}, {end for _, end in offsets}
     assert all(span["start"] in starts and span["end"] in ends for span in spans)
-    assert all(left["end"] <= right["start"] for left, right in zip(spans, spans[1:], strict=False))
+    assert all(left["end"] <= right["start"] for left, right in pairwise(spans))
 
 
 def test_what_is_no_tag_is_named() -> None:

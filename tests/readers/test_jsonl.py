@@ -14,10 +14,9 @@ from tuneworks.core.errors import UnreadableFile
 from tuneworks.readers.jsonl import Jsonl
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
-ROWS = st.lists(
-    st.dictionaries(TEXT, st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT),
-    min_size=1,
-)  # fmt: skip
+FLOATS = st.floats(allow_nan=False, allow_infinity=False)
+VALUES = st.none() | st.booleans() | st.integers() | FLOATS | TEXT
+ROWS = st.lists(st.dictionaries(TEXT, VALUES), min_size=1)
 
 
 def rows_of(text: str, name: str = "a.jsonl") -> list[dict]:

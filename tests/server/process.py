@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from tuneworks.core.workspace import Workspace
 from tuneworks.server.run import serve
-serve(port=int(sys.argv[2]), workspace=Workspace.open(Path(sys.argv[1])), ready=lambda url: print(url, flush=True))
+serve(port=0, workspace=Workspace.open(Path(sys.argv[1])), ready=lambda url: print(url, flush=True))
 print("stopped", flush=True)
 """
 
@@ -24,7 +24,7 @@ class ServerProcess:
 
     def __init__(self, workspace: Path) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, str(workspace), str(free_port())],
+            [sys.executable, "-c", PROGRAM, str(workspace)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -165,3 +165,10 @@ def test_the_client_raises_what_the_server_raised(client: Client) -> None:
 def test_a_server_that_is_not_there_is_unavailable() -> None:
     with pytest.raises(Unavailable), Client(f"http://127.0.0.1:{free_port()}") as nobody:
         nobody.health()
+
+
+def test_what_does_not_fit_is_said_without_a_foreign_word(http: httpx.Client) -> None:
+    said = check(http.post(f"{PREDICT}?lang=zh", json={"rows": "x", "keys": [3]}), 422, "InvalidInput")
+    assert said["detail"] == "请求不符合要求：rows 应为数组；keys.0 应为文本。"
+    said = check(http.get("/v1/signals?lang=en&limit=many"), 422, "InvalidInput")
+    assert said["detail"] == "The request does not fit: query.limit must be a whole number."

@@ -157,7 +157,7 @@ def test_a_caller_who_went_away_stops_nobody(store: CountingStore) -> None:
         await waiting[0]
         await log.append_async([a_prediction("after")])
 
-    asyncio.run(give_up_then_go_on())
+    asyncio.run(asyncio.wait_for(give_up_then_go_on(), 20))
     assert {"0", "after"} <= {found.id for found in store.find(Prediction)}
     log.close()
 

@@ -51,18 +51,26 @@ def test_a_columns_kind_is_seen_in_its_values(name: str, values: list, kind: str
 @pytest.mark.parametrize(
     ("kind", "values", "canonical"),
     [
-        ("number", ["1,234.5", " 7 ", "-3", "１２３", "", "NaN", "n/a", 2.5], [1234.5, 7, -3, 123, None, None, None, 2.5]),
+        (
+            "number",
+            ["1,234.5", " 7 ", "-3", "１２３", "", "NaN", "n/a", 2.5],
+            [1234.5, 7, -3, 123, None, None, None, 2.5],
+        ),
         ("number", ["1.234,5", "12,25", "7"], [1234.5, 12.25, 7]),
         ("category", ["1.0", "0.0", "", "NaN"], ["1", "0", None, None]),
         ("category", [1, 0.0, True, " a "], ["1", "0", "true", "a"]),
         ("category", ["1.0", "v2.0"], ["1.0", "v2.0"]),
         ("text", ["", "NaN", 3, None, " keep "], [None, "NaN", "3", None, " keep "]),
         ("text", [{"a": "好"}], ['{"a": "好"}']),
-        ("time", ["2024/3/5", "2024年3月5日", "2024-03-05 08:30:00+08:00"], ["2024-03-05", "2024-03-05", "2024-03-05T00:30:00"]),
+        (
+            "time",
+            ["2024/3/5", "2024年3月5日", "2024-03-05 08:30:00+08:00"],
+            ["2024-03-05", "2024-03-05", "2024-03-05T00:30:00"],
+        ),
         ("spans", [[{"start": 0, "end": 4, "type": "PER", "text": "Anna"}], [], None], [[SPAN], [], None]),
         ("spans", ['[{"start": 0, "end": 4, "label": "PER"}]'], [[SPAN]]),
     ],
-)  # fmt: skip
+)
 def test_values_become_canonical(kind: str, values: list, canonical: list) -> None:
     _, rows = typed([{"x": value} for value in values], {"x": kind})
     assert [row["x"] for row in rows] == canonical

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tuneworks.core.errors import InvalidConfig, UnsuitableData
 from tuneworks.core.types import Column, TaskSpec
 from tuneworks.language.normalise import content_key
-from tuneworks.statistics.splits import NAMES, assign, derive, parse, position
+from tuneworks.statistics.splits import NAMES, assign, derive, parse
 
 CONTENT = TaskSpec(inputs={"text": "text"}, target="label", split="content")
 ROWS = st.lists(
@@ -60,9 +60,9 @@ def test_shares_are_near_80_10_10(split: str) -> None:
     assert counts["test"] == pytest.approx(2_000, abs=200)
 
 
-def test_a_known_row_is_where_it_always_was() -> None:
-    sides = assign([{"text": text} for text in ("Hello", "hello ", "房间很大", "我要退货", "tickets")], CONTENT)
-    assert sides[0] == sides[1]
+def test_a_known_row_is_where_it_was_in_every_earlier_release() -> None:
+    sides = assign([{"text": text} for text in ("Hello", " hello ", "房间很大", "我要退货", "row number 13")], CONTENT)
+    assert sides == ["train", "train", "validation", "train", "test"]
 
 
 def test_a_group_stays_together() -> None:

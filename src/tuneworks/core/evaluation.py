@@ -68,7 +68,8 @@ class Mistake:
 class Tally:
     """A metric as row-wise sums, so that every resampling is one matrix product.
 
-    ``sums`` is an array (N, K): what each row adds; ``finish`` turns summed rows (B, K) into B metric values.
+    ``sums`` (N, K): what each row adds, as anything that weights (B, N) can be multiplied with from the left (an array,
+    a sparse matrix, a ranking); ``finish`` turns the products into B metric values.
     """
 
     sums: Any

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from tuneworks.core import contracts
+from tuneworks.core import contracts, keeping
 from tuneworks.core.errors import InvalidConfig, MissingExtra
 from tuneworks.core.extras import EXTRA_OF
 from tuneworks.core.text import Text
@@ -29,9 +29,9 @@ CONTRACT_OF = {
     "methods": contracts.Method,
     "runtimes": contracts.Runtime,
     "detectors": contracts.Detector,
-    "stores": contracts.Store,
-    "blobs": contracts.Blobs,
-    "runners": contracts.Runner,
+    "stores": keeping.Store,
+    "blobs": keeping.Blobs,
+    "runners": keeping.Runner,
 }
 
 

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from tuneworks.core import registry
-from tuneworks.core.contracts import Blobs, Store
 from tuneworks.core.errors import Unavailable
+from tuneworks.core.keeping import Blobs, Store
 from tuneworks.core.text import Text
 
 FOLDER_NAME = ".tuneworks"

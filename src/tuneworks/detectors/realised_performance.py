@@ -42,7 +42,7 @@ def wilson(share: float, trials: int) -> tuple[float, float]:
 
     >>> low, high = wilson(0.1, 100)
     >>> round(low, 3), round(high, 3)
-    (0.046, 0.205)
+    (0.046, 0.204)
     """
     square = DEVIATES**2
     centre = (share + square / (2 * trials)) / (1 + square / trials)

@@ -28,7 +28,7 @@ BEFORE = Text("base before tuning", "调优前的基础模型")
 
 
 def baselines(workspace: Workspace, plan: Plan, listener: Listener = silent) -> Iterator[tuple[Text, Any]]:
-    """Each baseline's name and its score arrays on the plan's test rows; fitted once a dataset and kept in the cache."""
+    """Each baseline's name and its score arrays on the plan's test rows; fitted once a dataset, then cached."""
     yield MAJORITY, _majority(plan)
     ngrams = Recipe(base=WEIGHTLESS_BASE, method=DEFAULT_METHOD)
     if not _same(plan.config.recipe, ngrams):

@@ -17,6 +17,7 @@ from tuneworks.core.workspace import Workspace
 from tuneworks.flows.plan_run import split_rows, task_of
 from tuneworks.flows.references import dataset_of
 from tuneworks.flows.rows import read_rows
+from tuneworks.flows.truncation import cut_by_model
 from tuneworks.statistics import splits
 
 SEVERITIES = ("error", "warning", "note")
@@ -49,7 +50,8 @@ def check(
     asked = TaskSpec(task=task, target=target)
     spec, refusals = _completed(task_of(asked, found.columns), asked, found.columns, rows)
     sides = splits.assign(rows, spec)
-    findings = sorted([*refusals, *_findings(rows, spec, sides, listener)], key=_rank)
+    cut = cut_by_model(rows, spec, cache=workspace.cache, listener=listener)
+    findings = sorted([*refusals, *_findings(rows, spec, sides, listener), *cut], key=_rank)
     return CheckResult(found, tuple(findings), tuple(f.table for f in findings if f.table is not None))
 
 

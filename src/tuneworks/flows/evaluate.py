@@ -26,6 +26,7 @@ from tuneworks.reports.html import render_report
 from tuneworks.reports.provenance import Provenance, Setting
 from tuneworks.serving.folders import open_version
 from tuneworks.statistics.comparison import compare
+from tuneworks.statistics.score_arrays import pack
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,7 @@ def write_report(
         "dataset_id": plan.dataset.id,
         "test_scored": scored,
     }
+    write_atomically(folder / "scores.safetensors", pack(scores))
     write_atomically(facts, json.dumps(to_plain(content), ensure_ascii=False, indent=1).encode())
     write_atomically(html, page.encode())
     tell(listener, "report", Text(f"Report: {html}", f"报告：{html}"))

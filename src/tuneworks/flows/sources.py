@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from tuneworks.core.contracts import Reader
 from tuneworks.core.errors import InvalidInput, UnreadableFile
 from tuneworks.core.events import Listener, silent, tell
 from tuneworks.core.text import Text
+from tuneworks.core.types import Event
 from tuneworks.language.tags import repaired_tags
 from tuneworks.language.text_files import missing_file, unreadable
 from tuneworks.statistics.splits import SPLIT_COLUMNS, WORDS
@@ -41,14 +43,15 @@ def read_files(paths: Sequence[Path], listener: Listener = silent) -> list[dict[
 
 def read_file(path: Path, listener: Listener = silent) -> list[dict[str, Any]]:
     """The rows of one file, tokens with tags as text with spans."""
-    rows = [dict(row) for row in reader_of(path).rows(path, listener)]
+    heard = _naming(path, listener)
+    rows = [dict(row) for row in reader_of(path).rows(path, heard)]
     if not rows:
         raise unreadable(
             path,
             Text("there are no rows.", "没有数据行。"),
             Text("Give a file with rows in it.", "请提供含有数据行的文件。"),
         )
-    return with_spans(rows, str(path), listener)
+    return with_spans(rows, str(path), heard)
 
 
 def with_spans(rows: list[dict[str, Any]], source: str, listener: Listener = silent) -> list[dict[str, Any]]:
@@ -122,6 +125,16 @@ def clean_name(text: str) -> str:
     """
     kept = re.sub(r"[^\w.-]+", "-", unicodedata.normalize("NFKC", text)).strip("-._")
     return kept[:LONGEST_NAME].rstrip("-._") or "data"
+
+
+def _naming(path: Path, listener: Listener) -> Listener:
+    """The listener, told of which file each message speaks."""
+
+    def hear(event: Event) -> None:
+        message = Text(f"{path.name}: {event.message.en}", f"{path.name}：{event.message.zh}")
+        listener(replace(event, message=message))
+
+    return hear
 
 
 def _head(path: Path) -> bytes:

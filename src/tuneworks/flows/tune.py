@@ -122,8 +122,10 @@ def _version(
 
 
 def _golden(plan: Plan, model: Model) -> bytes:
-    """Some held-out inputs with the scores they give alone: the seal's examples."""
-    examples = plan.data.test.take(range(min(GOLDEN_ROWS, len(plan.data.test))))
+    """Some held-out inputs, the longest among them, with the scores they give: the seal's examples."""
+    test = plan.data.test
+    longest = max(range(len(test)), key=lambda i: sum(len(str(values[i])) for values in test.inputs.values()))
+    examples = test.take(sorted({longest, *range(min(GOLDEN_ROWS, len(test)))}))
     columns = plan.data.spec.inputs.values()
     rows = [{column: row.get(column) for column in columns} for row in examples.rows]
     return golden(rows, run_model(model, examples), labels=plan.data.spec.labels)

@@ -22,7 +22,7 @@ from tuneworks.flows.references import dataset_of, deployment_of
 from tuneworks.flows.rows import read_rows
 from tuneworks.serving.engine import LoadedModel, engine_of
 from tuneworks.statistics.features import dense
-from tuneworks.statistics.splits import assign
+from tuneworks.statistics.splits import NAMES, assign
 
 REFERENCE_ROWS = 500
 FEWEST_ROWS = 2
@@ -53,16 +53,23 @@ def watch(
 
 
 def _reference(workspace: Workspace, champion: Served, loaded: LoadedModel) -> Window:
-    """The champion's validation and test rows, at most ``REFERENCE_ROWS`` spread over all of them."""
+    """At most ``REFERENCE_ROWS`` test rows, then validation rows; judged are test rows alone, which no fit has seen."""
     spec = loaded.model.spec
     rows = read_rows(workspace, dataset_of(workspace, loaded.version.dataset_id))
-    held_out = [
-        row for row, side in zip(rows, assign(rows, spec), strict=True) if side != "train" and _complete(spec, row)
-    ]
-    chosen = [held_out[int(i)] for i in numpy.linspace(0, len(held_out) - 1, min(len(held_out), REFERENCE_ROWS))]
+    sides: dict[str, list[Row]] = {name: [] for name in NAMES}
+    for row, side in zip(rows, assign(rows, spec), strict=True):
+        if _complete(spec, row):
+            sides[side].append(row)
+    unseen = _spread(sides["test"], REFERENCE_ROWS)
+    chosen = unseen + _spread(sides["validation"], REFERENCE_ROWS - len(unseen))
     _, answers = engine_of(workspace).answer(champion, chosen)
-    judged = [(answer, _verdict(answer, row[spec.target or ""])) for answer, row in zip(answers, chosen, strict=True)]
+    judged = [(answer, _verdict(answer, row[spec.target or ""])) for answer, row in zip(answers, unseen, strict=False)]
     return Window(_features(loaded, chosen), answers, judged)
+
+
+def _spread(rows: Sequence[Row], most: int) -> list[Row]:
+    """At most so many rows, evenly over all of them."""
+    return [rows[int(i)] for i in numpy.linspace(0, len(rows) - 1, min(len(rows), most))]
 
 
 def _current(workspace: Workspace, present: Deployment, loaded: LoadedModel, window: int) -> Window:

@@ -17,6 +17,8 @@ from tuneworks.statistics.features import Block, Floats
 
 ENOUGH_VALIDATION = 300
 FOLDS = 5
+PATIENCE = 2  # strengths without a gain before stronger ones are not tried
+CHOOSING = Text("choosing the strength", "选择正则强度")
 
 
 @dataclass(frozen=True)
@@ -26,8 +28,18 @@ class Options:
     ``strengths``: inverse regularisation strengths to choose from on held-out rows. ``balanced``: weigh classes alike.
     """
 
-    strengths: tuple[float, ...] = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
+    strengths: tuple[float, ...] = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
     balanced: bool = False
+
+
+@dataclass(frozen=True, order=True)
+class Trial:
+    """What a strength came to on held-out rows; the greater is the better: by the metric, then by the log loss."""
+
+    measured: float
+    likelihood: float
+    strength: float
+    temperature: float
 
 
 @dataclass(frozen=True)
@@ -46,32 +58,53 @@ class Head(Method):
 
     def fit(self, job: Job) -> Generator[Step, None, Parts]:
         options = Options(**job.recipe.options)
-        blocks, targets, owners = _rows_of(job)
-        folds = _folds(job, owners)
+        rows = _rows_of(job)
+        folds = [_Fitting(job, rows, fold, options) for fold in _folds(job, rows.owners)]
         total = len(folds) * len(options.strengths) + 1
-        chosen: dict[float, list[tuple[Floats, NDArray[np.int64]]]] = {s: [] for s in options.strengths}
-        done = 0
-        for fold in folds:
-            task, scales = linear.problem(
-                features.take(blocks, fold.fit_on), targets[fold.fit_on], job.output.size, balanced=options.balanced
-            )
-            held_out = features.take(blocks, fold.choose_on)
-            point: Floats | None = None
-            for strength in options.strengths:
-                point = linear.fit(task, strength, point)
-                chosen[strength].append((linear.logits(held_out, linear.to_head(point, scales)), fold.choose_on))
-                done += 1
-                yield Step(done, total, Text("choosing the strength", "选择正则强度"), {"strength": strength})
-        best, temperature, measured = _choose(job, chosen, targets, owners)
-        task, scales = linear.problem(blocks, targets, job.output.size, balanced=options.balanced)
-        head = linear.to_head(linear.fit(task, best), scales, temperature)
-        values = {"strength": best, "temperature": temperature, "validation": measured}
+        trials: list[Trial] = []
+        for number, strength in enumerate(sorted(options.strengths)):
+            for part, fold in enumerate(folds, start=1):
+                fold.strengthen(strength)
+                yield Step(number * len(folds) + part, total, CHOOSING, {"strength": strength})
+            trials.append(_trial(job, rows, strength, folds))
+            if len(trials) > PATIENCE and max(trials) not in trials[-PATIENCE:]:
+                break
+        best = max(trials)
+        task, scales = linear.problem(rows.blocks, rows.targets, job.output.size, balanced=options.balanced)
+        head = linear.to_head(linear.fit(task, best.strength), scales, best.temperature)
+        values = {"strength": best.strength, "temperature": best.temperature, "validation": best.measured}
         yield Step(total, total, Text("fitted", "拟合完成"), values)
         return {"head.safetensors": linear.save_head(head)}
 
 
-def _rows_of(job: Job) -> tuple[list[Block], NDArray[np.int64], NDArray[np.int64]]:
+@dataclass(frozen=True)
+class _Rows:
     """Feature rows of train and validation under each other, their targets, and the example each belongs to."""
+
+    blocks: list[Block]
+    targets: NDArray[np.int64]
+    owners: NDArray[np.int64]
+
+
+class _Fitting:
+    """One fold's problem on its way from weak to strong: each fit starts from the last."""
+
+    def __init__(self, job: Job, rows: _Rows, fold: Fold, options: Options) -> None:
+        self.chosen_on = fold.choose_on
+        own = features.take(rows.blocks, fold.fit_on)
+        self._task, self._scales = linear.problem(
+            own, rows.targets[fold.fit_on], job.output.size, balanced=options.balanced
+        )
+        self._held_out = features.take(rows.blocks, fold.choose_on)
+        self._point: Floats | None = None
+        self.logits: Floats
+
+    def strengthen(self, strength: float) -> None:
+        self._point = linear.fit(self._task, strength, self._point)
+        self.logits = linear.logits(self._held_out, linear.to_head(self._point, self._scales))
+
+
+def _rows_of(job: Job) -> _Rows:
     blocks = features.stack(job.features(job.train), job.features(job.validation))
     parts = [*job.train.targets, *job.validation.targets]
     if job.output.per_unit:
@@ -80,7 +113,7 @@ def _rows_of(job: Job) -> tuple[list[Block], NDArray[np.int64], NDArray[np.int64
     else:
         owners, targets = np.arange(len(parts)), np.asarray(parts, dtype=np.int64)
     known = targets >= 0
-    return features.take(blocks, np.flatnonzero(known)), targets[known], owners[known]
+    return _Rows(features.take(blocks, np.flatnonzero(known)), targets[known], owners[known])
 
 
 def _folds(job: Job, owners: NDArray[np.int64]) -> list[Fold]:
@@ -96,22 +129,17 @@ def _folds(job: Job, owners: NDArray[np.int64]) -> list[Fold]:
     ]
 
 
-def _choose(
-    job: Job,
-    chosen: dict[float, list[tuple[Floats, NDArray[np.int64]]]],
-    targets: NDArray[np.int64],
-    owners: NDArray[np.int64],
-) -> tuple[float, float, float]:
-    """The strength with the best metric on held-out rows (a tie: the smaller log loss), its temperature and metric."""
-    ranked = []
-    for strength, parts in chosen.items():
-        logits, rows = _joined(parts)
-        temperature = fit_temperature(logits, targets[rows])
-        probabilities = softmax(logits, temperature)
-        loss = -float(np.log(probabilities[np.arange(len(rows)), targets[rows]] + 1e-12).mean())
-        ranked.append((round(_measure(job, probabilities, rows, owners), 6), -loss, strength, temperature))
-    measured, _, best, temperature = max(ranked)
-    return best, temperature, measured
+def _trial(job: Job, rows: _Rows, strength: float, folds: Sequence[_Fitting]) -> Trial:
+    """How well a strength does on the rows held out in the folds, taken together in row order."""
+    held_out = np.concatenate([fold.chosen_on for fold in folds])
+    order = np.argsort(held_out)
+    logits, held_out = np.concatenate([fold.logits for fold in folds])[order], held_out[order]
+    truth = rows.targets[held_out]
+    temperature = fit_temperature(logits, truth)
+    probabilities = softmax(logits, temperature)
+    loss = -float(np.log(probabilities[np.arange(len(truth)), truth] + 1e-12).mean())
+    measured = round(_measure(job, probabilities, held_out, rows.owners), 6)
+    return Trial(measured, -loss, strength, temperature)
 
 
 def _measure(job: Job, probabilities: Floats, rows: NDArray[np.int64], owners: NDArray[np.int64]) -> float:
@@ -128,7 +156,3 @@ def _measure(job: Job, probabilities: Floats, rows: NDArray[np.int64], owners: N
                 scores = features.split_units(scores, np.bincount(owners[rows][inside])[mine].tolist())
             total += job.measure(scores, examples.take((mine - first).tolist())) * len(mine)
     return total / len(held_out)
-
-
-def _joined(parts: Sequence[tuple[Floats, NDArray[np.int64]]]) -> tuple[Floats, NDArray[np.int64]]:
-    return np.concatenate([logits for logits, _ in parts]), np.concatenate([rows for _, rows in parts])

@@ -18,7 +18,7 @@ SCALE = 20.0  # cosine to logit, as sentence-transformers scales its similaritie
 class Options:
     """Settings of ``zero-shot``.
 
-    ``sentences``: label -> a sentence that says it; a label without one is its own sentence, underscores read as spaces.
+    ``sentences``: label -> a sentence that says it; a label without one says itself, underscores read as spaces.
     """
 
     sentences: Mapping[str, str] = field(default_factory=dict)

@@ -10,12 +10,12 @@ import torch
 from tokenizers import Encoding, Tokenizer
 from torch import Tensor
 
-OVERLAP = 32  # tokens two neighbouring windows of a long text share
+OVERLAP = 32  # tokens two neighbouring windows of a long text share; half a window where that is less
 
 
 @dataclass(frozen=True)
 class Piece:
-    """One window of one text: its token ids, and for each of its units (number in the text) the tokens that touch it."""
+    """One window of one text: its token ids, and for each of its units (number in the text) the tokens touching it."""
 
     example: int
     ids: list[int]
@@ -25,7 +25,7 @@ class Piece:
 
 @dataclass(frozen=True)
 class Batch:
-    """Pieces as tensors: ids (B, T), mask (B, T) or ``None`` where nothing is padded, and the map from units to tokens."""
+    """Pieces as tensors: ids (B, T), mask (B, T) or ``None`` where nothing is padded, the map from units to tokens."""
 
     pieces: tuple[Piece, ...]
     ids: Tensor
@@ -47,7 +47,7 @@ def pieces_of(
     max_length: int,
     units: Sequence[Sequence[tuple[int, int]]] | None = None,
 ) -> list[Piece]:
-    """Each text as one piece cut at ``max_length`` tokens; with ``units`` as overlapping windows that cover them all."""
+    """Each text as one piece cut at ``max_length`` tokens; with ``units`` as overlapping windows covering them all."""
     encodings = (
         tokenizer.encode_batch_fast([prefix + text for text in texts])
         if units is None
@@ -96,7 +96,7 @@ def batch_of(pieces: Sequence[Piece], pad: int) -> Batch:
 
 
 def shuffled_batches(pieces: Sequence[Piece], tokens: int, *, pad: int, seed: int, pool: int = 50) -> list[list[Piece]]:
-    """One epoch's groups in random order: shuffled, sorted by length within pools of ``pool`` groups, shuffled again."""
+    """One epoch's groups in random order: shuffled, sorted by length in pools of ``pool`` groups, shuffled again."""
     random = np.random.default_rng(seed)
     order = random.permutation(len(pieces))
     mean = max(1.0, float(np.mean([len(piece.ids) for piece in pieces])))
@@ -123,18 +123,23 @@ def _windows(
         yield Piece(number, ids, tuple(enumerate(touching)))
         return
     inner, body = max_length - 2, len(ids) - 2
-    starts = list(range(0, max(1, body - OVERLAP), inner - OVERLAP))
-    home = [_home(tokens, starts, inner) for tokens in touching]
-    for window, start in enumerate(starts):
-        own = [(unit, tokens) for unit, tokens in enumerate(touching) if home[unit] == window]
-        inside = tuple((unit, tuple(t - start for t in tokens if 1 <= t - start <= inner)) for unit, tokens in own)
-        yield Piece(number, [ids[0], *ids[1 + start : 1 + start + inner], ids[-1]], inside)
+    overlap = min(OVERLAP, inner // 2)
+    starts = range(0, max(1, body - overlap), inner - overlap)
+    inside: list[list[tuple[int, tuple[int, ...]]]] = [[] for _ in starts]
+    for unit, tokens in enumerate(touching):
+        home = _home(tokens, starts, inner)
+        places = (token - starts[home] for token in tokens)
+        inside[home].append((unit, tuple(place for place in places if 1 <= place <= inner)))
+    for start, own in zip(starts, inside, strict=True):
+        yield Piece(number, [ids[0], *ids[1 + start : 1 + start + inner], ids[-1]], tuple(own))
 
 
-def _home(tokens: tuple[int, ...], starts: Sequence[int], inner: int) -> int:
+def _home(tokens: tuple[int, ...], starts: range, inner: int) -> int:
     """The window in which a unit's first token has the most context on its poorer side."""
     at = (tokens[0] if tokens else 1) - 1
-    return max(range(len(starts)), key=lambda window: min(at - starts[window], starts[window] + inner - 1 - at))
+    last = min(len(starts) - 1, at // starts.step)
+    near = range(max(0, last - inner // starts.step), last + 1)
+    return max(near, key=lambda window: min(at - starts[window], starts[window] + inner - 1 - at))
 
 
 def _touching(encoding: Encoding, units: Sequence[tuple[int, int]], shift: int) -> list[tuple[int, ...]]:
@@ -152,7 +157,7 @@ def _touching(encoding: Encoding, units: Sequence[tuple[int, int]], shift: int) 
         while first < len(positions) and positions[first][2] <= begin:
             first += 1
         found = []
-        for position, token_begin, token_end in positions[first:]:
+        for position, token_begin, token_end in map(positions.__getitem__, range(first, len(positions))):
             if token_begin >= end:
                 break
             if token_end > begin:
@@ -162,7 +167,9 @@ def _touching(encoding: Encoding, units: Sequence[tuple[int, int]], shift: int) 
 
 
 def _unit_maps(pieces: Sequence[Piece], longest: int) -> tuple[Tensor, Tensor, Tensor]:
-    tokens, owners, counts = [], [], []
+    tokens: list[int] = []
+    owners: list[int] = []
+    counts: list[int] = []
     for row, piece in enumerate(pieces):
         for _, positions in piece.units:
             tokens += [row * longest + position for position in positions]

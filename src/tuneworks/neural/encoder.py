@@ -24,7 +24,7 @@ FOLDER_FILES = ("config.json", WEIGHTS_FILE, "tokenizer.json", "tokenizer_config
 
 @dataclass(frozen=True)
 class Settings:
-    """How texts become features: what is written before each, how many tokens are read, whether vectors have length 1."""
+    """How texts become features: what is written before each, how many tokens are read, whether vectors have norm 1."""
 
     prefix: str = ""
     max_length: int = 256
@@ -106,7 +106,7 @@ def _quietly_loaded(folder: str) -> nn.Module:
         folder, local_files_only=True, trust_remote_code=False, use_safetensors=True, dtype=torch.float32
     )
     if hasattr(model, "pooler"):
-        model.pooler = None  # type: ignore[assignment]
+        model.pooler = None
     return model
 
 

@@ -119,9 +119,9 @@ def _comparisons(comparisons: Sequence[Comparison]) -> str:
 
 
 def _data(version: ModelVersion, known: Provenance) -> str:
-    name = escaped(known.dataset)
+    name = f" {escaped(known.dataset)}" if known.dataset else ""
     lines = [
-        str(Text(f"Dataset {name}, version `{version.dataset_id}`.", f"数据集 {name}，版本 `{version.dataset_id}`。"))
+        str(Text(f"Dataset{name}, version `{version.dataset_id}`.", f"数据集{name}，版本 `{version.dataset_id}`。"))
     ]
     lines += [
         str(Text(f"- {split_name(split).en}: {rows:,} rows", f"- {split_name(split).zh}：{rows:,} 行"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from tuneworks.core.contracts import Runner
+from tuneworks.core.keeping import Runner
 
 R = TypeVar("R")
 

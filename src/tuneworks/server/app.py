@@ -15,7 +15,10 @@ from tuneworks.server.languages import SpeakTheirLanguage
 from tuneworks.server.limits import BoundBodies
 from tuneworks.server.routes import deployments, health, predictions, records
 
-ABOUT = "Ask deployed models, tell them what was true, and see where every answer came from."
+ABOUT = (
+    "Ask deployed models, tell them what was true, and see where every answer came from.\n\n"
+    "向已部署的模型提问，告知正确答案，并查看每个答案的来源。"
+)
 
 
 def create_app(workspace: Workspace) -> FastAPI:

@@ -22,6 +22,7 @@ from tuneworks.server.languages import chosen_language
 from tuneworks.server.limits import MOST_BYTES
 
 MEDIA_TYPE = "application/problem+json"
+MOST_ERRORS = 20
 TITLES = {
     "InvalidInput": Text("The request cannot be used as given", "请求内容无法使用"),
     "UnreadableFile": Text("The file cannot be read", "文件无法读取"),
@@ -34,6 +35,25 @@ TITLES = {
     "Unavailable": Text("Not available now", "暂时不可用"),
     "InternalError": Text("An error in the server", "服务器内部错误"),
 }
+WANTED = {
+    "missing": Text("is missing", "缺失"),
+    "tuple_type": Text("must be an array", "应为数组"),
+    "list_type": Text("must be an array", "应为数组"),
+    "mapping_type": Text("must be an object", "应为对象"),
+    "dict_type": Text("must be an object", "应为对象"),
+    "dataclass_type": Text("must be an object", "应为对象"),
+    "dataclass_exact_type": Text("must be an object", "应为对象"),
+    "string_type": Text("must be a text", "应为文本"),
+    "string_unicode": Text("is not valid Unicode", "不是有效的 Unicode"),
+    "bool_type": Text("must be true or false", "应为 true 或 false"),
+    "bool_parsing": Text("must be true or false", "应为 true 或 false"),
+    "float_type": Text("must be a number", "应为数字"),
+    "float_parsing": Text("must be a number", "应为数字"),
+    "int_parsing": Text("must be a whole number", "应为整数"),
+    "greater_than_equal": Text("is too small", "过小"),
+    "less_than_equal": Text("is too large", "过大"),
+}
+MISFIT = Text("does not fit", "不符合要求")
 FIELD_HINT = Text(
     "Compare the body with the schema in /openapi.json; every route has an example there.",
     "请对照 /openapi.json 中的模式检查请求体；每个接口都附有示例。",
@@ -78,15 +98,13 @@ async def _validation(request: Request, error: Any) -> Response:
     found = error.errors()
     if any(one["type"] == "json_invalid" for one in found):
         return _not_json(str(found[0].get("ctx", {}).get("error", "")))
-    errors = tuple({"field": _field(one["loc"]), "message": one["msg"]} for one in found[:20])
-    listed = "; ".join(f"{one['field']}: {one['message']}" for one in errors[:3])
-    return problem(
-        422,
-        "InvalidInput",
-        Text(f"The request does not fit: {listed}.", f"请求不符合要求：{listed}。"),
-        FIELD_HINT,
-        errors,
+    wrong = [(_field(one["loc"]), WANTED.get(one["type"], MISFIT)) for one in found[:MOST_ERRORS]]
+    detail = Text(
+        f"The request does not fit: {'; '.join(f'{field} {text.en}' for field, text in wrong[:3])}.",
+        f"请求不符合要求：{'；'.join(f'{field} {text.zh}' for field, text in wrong[:3])}。",
     )
+    errors = tuple({"field": field, "message": str(text)} for field, text in wrong)
+    return problem(422, "InvalidInput", detail, FIELD_HINT, errors)
 
 
 async def _http(request: Request, error: Any) -> Response:

@@ -31,8 +31,12 @@ def serve(
     ready: Callable[[str], None] | None = None,
     listener: Listener = silent,
 ) -> None:
-    """Answer HTTP requests until Ctrl-C or SIGTERM; ``ready`` is called with the URL once they are accepted."""
+    """Answer HTTP requests until Ctrl-C or SIGTERM; ``ready`` is called with the URL once they are accepted.
+
+    Port 0 means any free one.
+    """
     _loopback_only(host)
+    port = port or _any_port(host)
     _free(host, port)
     workspace = workspace or Workspace.open()
     warm(workspace, listener=listener)
@@ -78,6 +82,11 @@ def _loopback_only(host: str) -> None:
             "请使用 --host 127.0.0.1，并通过带登录功能的反向代理转发请求。",
         ),
     )
+
+
+def _any_port(host: str) -> int:
+    with socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET) as held:
+        return int(held.getsockname()[1])
 
 
 def _free(host: str, port: int) -> None:

@@ -61,13 +61,15 @@ class Engine:
             return found
 
     def prepare(self, version: ModelVersion, runtime: str) -> Served:
-        """The version compiled for the runtime, opened and its seal checked by running it."""
+        """The version opened, its seal checked by running it, and compiled where the runtime compiles."""
         with self._opening:
-            model = open_model(materialise(self._workspace, version))
-            compiled = registry.load("runtimes", runtime)().compile(model)
-            blobs = {file: self._workspace.blobs.write(data) for file, data in compiled.items()}
-            served = Served(version.id, runtime, blobs)
-            self.reopen(served)
+            served = Served(version.id, runtime)
+            loaded = self.reopen(served)
+            compiled = loaded.runtime.compile(loaded.model)
+            if compiled:
+                blobs = {file: self._workspace.blobs.write(data) for file, data in compiled.items()}
+                served = Served(version.id, runtime, blobs)
+                self.reopen(served)
             return served
 
     def reopen(self, served: Served) -> LoadedModel:

@@ -10,6 +10,7 @@ from tuneworks.core.contracts import Row, Task
 from tuneworks.core.errors import InvalidInput
 from tuneworks.core.text import Text
 from tuneworks.core.types import TaskSpec
+from tuneworks.statistics.splits import parse
 
 NUMBER_KINDS = ("number",)
 TEXT = '"..."'
@@ -102,8 +103,8 @@ def _fits(value: Any, form: str) -> bool:
 
 
 def _split_column(spec: TaskSpec) -> list[str]:
-    name, _, rest = (spec.split or "").partition("(")
-    return [rest.removesuffix(")")] if name in ("group", "time", "column") and rest else []
+    _, column = parse(spec.split or "content")
+    return [column] if column else []
 
 
 def _plain(value: Any) -> bool:

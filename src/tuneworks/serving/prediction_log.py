@@ -7,8 +7,8 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
 
-from tuneworks.core.contracts import Store
 from tuneworks.core.errors import Unavailable
+from tuneworks.core.keeping import Store
 from tuneworks.core.text import Text
 from tuneworks.core.types import Prediction
 

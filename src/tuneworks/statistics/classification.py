@@ -12,7 +12,7 @@ from numpy import ndarray
 
 from tuneworks.core.errors import InvalidConfig, InvalidInput, UnsuitableData
 from tuneworks.core.evaluation import Evaluation, Matrix, Mistake, Table, Tally
-from tuneworks.core.text import Text
+from tuneworks.core.text import Text, plain
 from tuneworks.core.types import Score, TaskSpec
 from tuneworks.statistics.calibration import calibration_tally, reliability_table
 from tuneworks.statistics.counts import (
@@ -34,7 +34,7 @@ METRICS = {
     "macro_f1": Text("macro F1", "宏平均 F1"),
     "weighted_f1": Text("weighted F1", "加权 F1"),
     "micro_f1": Text("micro F1", "微平均 F1"),
-    "roc_auc": Text("ROC AUC", "ROC AUC"),
+    "roc_auc": plain("ROC AUC"),
     "average_precision": Text("average precision", "平均精确率"),
 }
 LOSSES = {
@@ -55,7 +55,7 @@ def evaluate_classes(
     ``scores`` (N, C) probabilities. A metric the rows cannot define (ROC AUC of a single class) is left out.
     """
     truth, scores = _checked(truth, scores, spec)
-    truth, outside = _with_outside(truth, spec, rows)
+    truth, outside = with_outside(truth, spec, rows)
     answers, labels = scores.argmax(axis=1), (*spec.labels, *outside)
     tallies = class_tallies(truth, scores)
     metric = chosen_metric(spec.metric or "macro_f1", tallies)
@@ -78,7 +78,8 @@ def evaluate_classes(
 def class_tallies(truth: ndarray, scores: ndarray) -> dict[str, Tally]:
     """The metrics of which more is better, as far as the rows define them.
 
-    ``truth`` numbers beyond the C columns of ``scores`` are classes the model does not know, -1 all the others.
+    ``truth`` numbers beyond the C columns of ``scores`` are classes the model does not know (``with_outside``
+    numbers them), -1 all others together.
     """
     finishers: dict[str, Callable[[Any], Any]] = {
         "accuracy": micro_f1,
@@ -93,6 +94,16 @@ def class_tallies(truth: ndarray, scores: ndarray) -> dict[str, Tally]:
     if ranking.classes:
         tallies |= {"roc_auc": Tally(ranking, areas), "average_precision": Tally(ranking, average_precisions)}
     return tallies
+
+
+def with_outside(truth: ndarray, spec: TaskSpec, rows: Sequence[Mapping[str, Any]]) -> tuple[ndarray, list[str]]:
+    """Truth with labels outside the list numbered after those in it, and their names."""
+    names = {i: str(rows[i].get(spec.target or "", "?")) for i in np.flatnonzero(truth < 0).tolist()}
+    outside = sorted(set(names.values()))
+    numbered = truth.copy()
+    for i, name in names.items():
+        numbered[i] = len(spec.labels) + outside.index(name)
+    return numbered, outside
 
 
 def loss_tallies(truth: ndarray, scores: ndarray) -> dict[str, Tally]:
@@ -146,16 +157,6 @@ def _checked(truth: ndarray, scores: ndarray, spec: TaskSpec) -> tuple[ndarray, 
             Text("Tune again with a smaller learning rate.", "请用更小的学习率重新微调。"),
         )
     return truth, scores
-
-
-def _with_outside(truth: ndarray, spec: TaskSpec, rows: Sequence[Mapping[str, Any]]) -> tuple[ndarray, list[str]]:
-    """Truth with labels outside the list numbered after those in it, and their names."""
-    names = {i: str(rows[i].get(spec.target or "", "?")) for i in np.flatnonzero(truth < 0).tolist()}
-    outside = sorted(set(names.values()))
-    numbered = truth.copy()
-    for i, name in names.items():
-        numbered[i] = len(spec.labels) + outside.index(name)
-    return numbered, outside
 
 
 def _counts(truth: ndarray, answers: ndarray, size: int) -> Any:

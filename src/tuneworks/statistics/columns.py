@@ -69,24 +69,30 @@ def infer(name: str, values: Sequence[Any]) -> str:
     if all(isinstance(value, bool) for value in present):
         return "category"
     written = [value for value in present if not is_missing_number(value)]
-    if written and _all_numbers(written):
-        return _kind_of_numbers(name, written)
+    numbers = _numbers(written)
+    if numbers:
+        return _kind_of_numbers(name, numbers)
     if written and all(value_of.time(value) is not None for value in written):
         return "time"
     return _kind_of_texts(name, [str(value) for value in present])
 
 
-def _all_numbers(values: Sequence[Any]) -> bool:
+def _numbers(values: Sequence[Any]) -> list[int | float] | None:
+    """The values as numbers, or ``None`` as soon as one is none."""
     comma = has_comma_decimals(values)
-    return all(value_of.number(value, comma) is not None for value in values)
+    numbers = []
+    for value in values:
+        if (number := value_of.number(value, comma)) is None:
+            return None
+        numbers.append(number)
+    return numbers
 
 
-def _kind_of_numbers(name: str, values: Sequence[Any]) -> str:
+def _kind_of_numbers(name: str, numbers: Sequence[int | float]) -> str:
     """Few different whole numbers are labels; all else is measured."""
-    comma = has_comma_decimals(values)
-    different = {value_of.number(value, comma) for value in values}
-    whole = all(number is not None and float(number).is_integer() for number in different)
-    repeated = 2 * len(different) <= len(values) or _simple(name) in LABEL_NAMES
+    different = set(numbers)
+    whole = all(isinstance(number, int) or number.is_integer() for number in different)
+    repeated = 2 * len(different) <= len(numbers) or _simple(name) in LABEL_NAMES
     return "category" if whole and repeated and len(different) <= MOST_WHOLE_NUMBER_LABELS else "number"
 
 
@@ -131,7 +137,7 @@ def _converted(column: Column, values: Sequence[Any]) -> list[Any]:
 
 def _conversion(kind: str, values: Sequence[Any]) -> Callable[[Any], Any]:
     if kind == "number":
-        comma = has_comma_decimals(value for value in values if not is_missing_number(value))
+        comma = has_comma_decimals([value for value in values if not is_missing_number(value)])
         return lambda value: value_of.number(value, comma)
     if kind == "category":
         whole = _whole_number_texts(values)

@@ -1,13 +1,15 @@
 """Pooled features kept on disk by content: a text is embedded once by the same base, whatever it is used for.
 
 Two files a fingerprint: ``.keys`` (SHA-256 of each value) and ``.f32`` (its row of floats), both only ever appended
-to, values before keys, so that a crash leaves at most values without a key, which the next append overwrites.
+to, values before keys, so that a crash leaves at most values without a key, which the next append overwrites; keys
+without values are dropped first.
 """
 
 from __future__ import annotations
 
 import fcntl
 import hashlib
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +20,6 @@ import numpy as np
 from tuneworks.statistics.features import Floats
 
 KEY = 32
-CHUNK = 2048
 
 
 class FeatureCache:
@@ -31,15 +32,17 @@ class FeatureCache:
         self._width = width
 
     def get(self, values: Sequence[Any], compute: Callable[[list[Any]], Any]) -> Floats:
-        """Features (N, D) of the values; ``compute`` is asked for those not yet held, in chunks that are kept at once."""
+        """Features (N, D) of the values; ``compute`` is asked once for those not yet held."""
         keys = [hashlib.sha256(str(value).encode("utf-8", "surrogatepass")).digest() for value in values]
         held = self._held()
         missing = {key: value for key, value in zip(keys, values, strict=True) if key not in held}
         if missing:
             self._append(list(missing), compute(list(missing.values())))
             held = self._held()
-        stored = np.memmap(self._rows, dtype=np.float32, mode="r").reshape(-1, self._width)
-        return np.asarray(stored[[held[key] for key in keys]]) if keys else np.empty((0, self._width), np.float32)
+        if not keys:
+            return np.empty((0, self._width), np.float32)
+        stored = np.memmap(self._rows, dtype=np.float32, mode="r", shape=(1 + max(held.values()), self._width))
+        return np.asarray(stored[[held[key] for key in keys]])
 
     def _held(self) -> dict[bytes, int]:
         data = self._keys.read_bytes() if self._keys.exists() else b""
@@ -49,6 +52,8 @@ class FeatureCache:
     def _append(self, keys: list[bytes], rows: Any) -> None:
         with self._locked():
             count = len(self._held_positions())
+            if self._keys.exists():
+                os.truncate(self._keys, count * KEY)
             with open(self._rows, "r+b" if self._rows.exists() else "w+b") as file:
                 file.seek(count * 4 * self._width)
                 file.write(np.ascontiguousarray(rows, dtype=np.float32).tobytes())

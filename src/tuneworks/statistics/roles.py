@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tuneworks.core.errors import InvalidConfig
 from tuneworks.core.text import Text
@@ -10,7 +10,7 @@ from tuneworks.core.types import Column
 
 
 def only(columns: Sequence[Column], kinds: Sequence[str], *, role: str, exclude: Sequence[str] = ()) -> str:
-    """The one column of the given kinds, or the one named as the role; raises ``InvalidConfig`` where there is neither."""
+    """The one column of the given kinds, or the one named as the role; else raises ``InvalidConfig``."""
     fitting = [column.name for column in columns if column.kind in kinds and column.name not in exclude]
     if len(fitting) == 1 or role in fitting:
         return role if role in fitting else fitting[0]
@@ -28,6 +28,24 @@ def only(columns: Sequence[Column], kinds: Sequence[str], *, role: str, exclude:
             f"有多个列可作为 {role}：{'、'.join(fitting)}。",
         )
     raise InvalidConfig(problem, Text(f"Name the column with {option}.", f"请用 {option} 指定列名。"))
+
+
+def check_inputs(columns: Sequence[Column], inputs: Mapping[str, str], roles: Mapping[str, Sequence[str]]) -> None:
+    """Raise ``InvalidConfig`` unless every role, and no other, has a column of its kinds."""
+    if inputs.keys() != roles.keys():
+        given, wanted = (", ".join(names) or "-" for names in (inputs, roles))
+        raise InvalidConfig(
+            Text(
+                f"The task reads {wanted}; spec.inputs names {given}.",
+                f"该任务读取 {wanted}，而 spec.inputs 指定了 {given}。",
+            ),
+            Text(
+                f"Name one column for each: --set spec.inputs.{next(iter(roles))}=COLUMN",
+                f"请为每一项指定一列：--set spec.inputs.{next(iter(roles))}=列名",
+            ),
+        )
+    for role, column in inputs.items():
+        named(columns, column, roles[role], role=role)
 
 
 def named(columns: Sequence[Column], name: str, kinds: Sequence[str], *, role: str) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
 MISSING_NUMBERS = {"", "nan", "na", "n/a", "null", "none", "-", "--"}
+LONGEST_MISSING = 20
 
 _plain = re.compile(r"[+-]?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|[+-]?\.\d+")
 _thousands = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?")
@@ -21,19 +22,23 @@ _time = re.compile(
 
 def is_missing(value: Any) -> bool:
     """Whether nothing was written: null, an empty text, or a number that is none."""
-    return value is None or value == "" or value != value or (isinstance(value, str) and value in ("NaN", "nan"))
+    if isinstance(value, str):
+        return value in ("", "NaN", "nan")
+    return value is None or value != value
 
 
 def is_missing_number(value: Any) -> bool:
     """Whether a value in a column of numbers or times stands for none."""
-    return is_missing(value) or (isinstance(value, str) and value.strip().casefold() in MISSING_NUMBERS)
+    if isinstance(value, str):
+        return len(value) < LONGEST_MISSING and value.strip().casefold() in MISSING_NUMBERS
+    return is_missing(value)
 
 
-def has_comma_decimals(values: Iterable[Any]) -> bool:
+def has_comma_decimals(values: Sequence[Any]) -> bool:
     """Whether a column writes 1.234,5 for 1234.5: some value must say so, and every value must allow it."""
-    texts = [_narrow(value) for value in values if isinstance(value, str)]
-    if all(_standard(text) for text in texts):
+    if all(_standard(_narrow(value)) for value in values if isinstance(value, str)):
         return False
+    texts = (_narrow(value) for value in values if isinstance(value, str))
     return all(_comma_decimal.fullmatch(text) or (_plain.fullmatch(text) and "." not in text) for text in texts)
 
 

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 
-from tuneworks.core.contracts import Store
+from tuneworks.core.keeping import Store
 from tuneworks.core.records import from_json
 from tuneworks.stores._errors import changed, plain_errors, too_new
 from tuneworks.stores._tables import SEARCHED, TABLES, row_of

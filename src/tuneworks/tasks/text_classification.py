@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -13,14 +14,14 @@ from tuneworks.core.errors import InvalidConfig, UnsuitableData
 from tuneworks.core.evaluation import Evaluation, Tally
 from tuneworks.core.text import Text
 from tuneworks.core.types import Answer, ClassAnswer, Column, Output, TaskSpec
-from tuneworks.statistics.classification import METRICS, class_tallies, evaluate_classes
-from tuneworks.statistics.roles import named, only
+from tuneworks.statistics.classification import METRICS, class_tallies, evaluate_classes, with_outside
+from tuneworks.statistics.roles import check_inputs, named, only
 
 
 class TextClassification(Task):
     """Reads one text, answers with one of the labels seen in training."""
 
-    roles = {"text": ("text", "category")}
+    roles = MappingProxyType({"text": ("text", "category")})
     target_kinds = ("category",)
 
     def complete(self, spec: TaskSpec, columns: Sequence[Column], rows: Sequence[Row]) -> TaskSpec:
@@ -30,7 +31,7 @@ class TextClassification(Task):
             else only(columns, self.target_kinds, role="target", exclude=("split",))
         )
         inputs = spec.inputs or {"text": only(columns, ("text",), role="text", exclude=(target,))}
-        named(columns, inputs["text"], self.roles["text"], role="text")
+        check_inputs(columns, inputs, self.roles)
         labels = spec.labels or tuple(sorted({str(row[target]) for row in rows if row.get(target) not in (None, "")}))
         if len(labels) < 2:
             raise UnsuitableData(
@@ -55,10 +56,11 @@ class TextClassification(Task):
         return Output("classes", len(spec.labels))
 
     def examples(self, spec: TaskSpec, rows: Sequence[Row]) -> Examples:
+        target = spec.target or ""
         number = {label: i for i, label in enumerate(spec.labels)}
         texts = [str(row.get(spec.inputs["text"]) or "") for row in rows]
-        known = bool(rows) and all(spec.target in row for row in rows)
-        targets = np.array([number.get(str(row[spec.target]), -1) for row in rows], np.int64) if known else None
+        known = bool(rows) and all(target in row for row in rows)
+        targets = np.array([number.get(str(row[target]), -1) for row in rows], np.int64) if known else None
         return Examples({"text": texts}, rows, targets)
 
     def decode(self, spec: TaskSpec, scores: Any, examples: Examples) -> list[Answer]:
@@ -70,7 +72,8 @@ class TextClassification(Task):
         ]
 
     def tally(self, spec: TaskSpec, scores: Any, examples: Examples) -> Mapping[str, Tally]:
-        return class_tallies(examples.targets, np.asarray(scores))
+        truth, _ = with_outside(np.asarray(examples.targets), spec, examples.rows)
+        return class_tallies(truth, np.asarray(scores))
 
     def score(self, spec: TaskSpec, scores: Any, examples: Examples) -> Evaluation:
         return evaluate_classes(examples.targets, np.asarray(scores), spec=spec, rows=examples.rows)[0]
@@ -82,7 +85,7 @@ class TextClassification(Task):
         }
         random = np.random.default_rng(seed)
         labels = [list(topics)[i % 2] for i in range(rows)]
-        made = [
+        made: list[Row] = [
             {"text": f"{topics[label][random.integers(4)]} {random.integers(10_000)}", "topic": label}
             for label in labels
         ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -17,10 +18,10 @@ from tuneworks.language.segments import units as words_of
 from tuneworks.language.segments import whitespace_units
 from tuneworks.statistics.entities import METRICS, SpanRows, entity_tallies, evaluate_entities
 from tuneworks.statistics.iob2 import spans_of_tags, tags_of_spans
-from tuneworks.statistics.roles import named, only
+from tuneworks.statistics.roles import check_inputs, named, only
 
 UNITS = {"words": words_of, "whitespace": whitespace_units}
-Units = list[tuple[int, int]]
+Units = Sequence[tuple[int, int]]
 
 
 class TokenClassification(Task):
@@ -30,7 +31,7 @@ class TokenClassification(Task):
     separate); the default is ``whitespace`` where every span of the data begins and ends at one.
     """
 
-    roles = {"text": ("text", "category")}
+    roles = MappingProxyType({"text": ("text", "category")})
     target_kinds = ("spans",)
 
     def complete(self, spec: TaskSpec, columns: Sequence[Column], rows: Sequence[Row]) -> TaskSpec:
@@ -40,7 +41,7 @@ class TokenClassification(Task):
             else only(columns, self.target_kinds, role="target")
         )
         inputs = spec.inputs or {"text": only(columns, self.roles["text"], role="text", exclude=("split",))}
-        named(columns, inputs["text"], self.roles["text"], role="text")
+        check_inputs(columns, inputs, self.roles)
         labels = spec.labels or tuple(sorted({span["label"] for row in rows for span in row.get(target) or ()}))
         if not labels:
             raise UnsuitableData(
@@ -54,6 +55,7 @@ class TokenClassification(Task):
                 Text(f"Choose one of: {', '.join(METRICS)}.", f"可选指标：{'、'.join(METRICS)}。"),
             )
         options = {"units": _units_of(rows, inputs["text"], target), **spec.options}
+        _check_options(options)
         return replace(spec, target=target, inputs=inputs, labels=labels, metric=metric, options=options)
 
     def output(self, spec: TaskSpec) -> Output:
@@ -146,6 +148,17 @@ def _spans(spec: TaskSpec, scores: Any, units: Units, text: str) -> Iterator[Spa
     for span in spans_of_tags(units, [tags[tag] for tag in path], text):
         inside = [sure[i] for i, (start, end) in enumerate(units) if start >= span.start and end <= span.end]
         yield replace(span, score=float(np.mean(inside)))
+
+
+def _check_options(options: Mapping[str, Any]) -> None:
+    """``units`` alone, and one of those there are."""
+    if options.keys() != {"units"} or options["units"] not in UNITS:
+        given = ", ".join(f"{name}={value}" for name, value in options.items())
+        names = ", ".join(UNITS)
+        raise InvalidConfig(
+            Text(f"This task has no such options: {given}.", f"此任务没有这样的选项：{given}。"),
+            Text(f"The one option is spec.options.units: {names}.", f"唯一的选项是 spec.options.units：{names}。"),
+        )
 
 
 def _units_of(rows: Sequence[Row], text_column: str, target: str) -> str:

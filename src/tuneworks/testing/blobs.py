@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from tuneworks.core import registry
-from tuneworks.core.contracts import Blobs
 from tuneworks.core.errors import NotFound
+from tuneworks.core.keeping import Blobs
 
 MakeBlobs = Callable[[Path], Blobs]
 SAMPLES = (b"", b"one", "中文 🧾".encode(), bytes(range(256)) * 9000)

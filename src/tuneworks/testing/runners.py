@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tuneworks.core.contracts import Runner
+from tuneworks.core.keeping import Runner
 
 
 def check_runner(runner: Runner) -> None:

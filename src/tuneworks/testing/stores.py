@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from tuneworks.core import registry
-from tuneworks.core.contracts import Store
 from tuneworks.core.errors import Conflict
+from tuneworks.core.keeping import Store
 from tuneworks.core.types import ClassAnswer, Dataset, DatasetName, ModelVersion, Output, Prediction, Recipe, TaskSpec
 
 MakeStore = Callable[[Path], Store]

@@ -28,13 +28,13 @@ from tuneworks.server.problems import documented
 router = APIRouter(prefix="/v1/deployments", tags=["deployments"])
 
 
-@router.get("", summary="Every deployment and the version it serves")
+@router.get("", summary="Every deployment and the version it serves · 所有部署及其提供的版本")
 def list_deployments(request: Request) -> list[Served]:
     workspace = request.app.state.workspace
     return [_served(workspace, deployment) for deployment in workspace.store.find(Deployment)]
 
 
-@router.get("/{name}", summary="One deployment", responses=documented(404))
+@router.get("/{name}", summary="One deployment · 单个部署", responses=documented(404))
 def show_deployment(request: Request, name: str) -> Served:
     workspace = request.app.state.workspace
     return _served(workspace, deployment_of(workspace, name))
@@ -42,7 +42,7 @@ def show_deployment(request: Request, name: str) -> Served:
 
 @router.post(
     "/{name}/predict",
-    summary="Answer rows; every answer is logged before it is given",
+    summary="Answer rows; every answer is logged before it is given · 为数据行作答；每个答案先记录后返回",
     responses={
         200: {"content": {"application/json": {"example": PREDICT_ANSWER_EXAMPLE}}},
         **documented(400, 404, 413, 422, 503),
@@ -58,9 +58,10 @@ async def predict(
 
 
 def _answers(workspace: Workspace, name: str, rows: list[Any], keys: Any) -> tuple[list[Prediction], str]:
-    deployment_of(workspace, name)
-    predictions = answer(name, rows, keys=keys, workspace=workspace)
-    return predictions, label_of(workspace, predictions[0].version_id)
+    if "@" in name:
+        deployment_of(workspace, name)
+    version, predictions = answer(name, rows, keys=keys, workspace=workspace)
+    return predictions, version.label
 
 
 def label_of(workspace: Workspace, version_id: str) -> str:

@@ -13,7 +13,9 @@ from tuneworks.server.routes.deployments import label_of
 router = APIRouter(prefix="/v1", tags=["health"])
 
 
-@router.get("/health", summary="Whether the server and its store answer", responses=documented(503))
+@router.get(
+    "/health", summary="Whether the server and its store answer · 服务及其存储是否可用", responses=documented(503)
+)
 def health(request: Request) -> Health:
     workspace = request.app.state.workspace
     serving = {

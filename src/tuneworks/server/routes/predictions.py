@@ -15,14 +15,14 @@ from tuneworks.server.problems import documented
 router = APIRouter(prefix="/v1/predictions", tags=["predictions"])
 
 
-@router.get("/{id}", summary="An answer and all it came from", responses=documented(404))
+@router.get("/{id}", summary="An answer and all it came from · 一个答案及其全部来源", responses=documented(404))
 def show_prediction(request: Request, id: str) -> Lineage:
     return lineage_of(id, workspace=request.app.state.workspace)
 
 
 @router.post(
     "/{id}/feedback",
-    summary="Say what the answer should have been, or whether it was right",
+    summary="Say what the answer should have been, or whether it was right · 给出正确答案，或说明答案是否正确",
     status_code=201,
     responses=documented(400, 404, 422),
 )

@@ -16,7 +16,7 @@ router = APIRouter(prefix="/v1")
 Limit = Annotated[int, Query(ge=1, le=1000)]
 
 
-@router.get("/versions", tags=["versions"], summary="Model versions, newest first")
+@router.get("/versions", tags=["versions"], summary="Model versions, newest first · 模型版本，最新在前")
 def list_versions(request: Request, name: str | None = None, limit: Limit = 100) -> list[ModelVersion]:
     wanted = {} if name is None else {"name": name}
     found: list[ModelVersion] = request.app.state.workspace.store.find(
@@ -28,14 +28,14 @@ def list_versions(request: Request, name: str | None = None, limit: Limit = 100)
 @router.get(
     "/versions/{reference}",
     tags=["versions"],
-    summary="One version: name@3, name@champion, or its id",
+    summary="One version: name@3, name@champion, or its id · 单个版本：name@3、name@champion 或其 id",
     responses=documented(404),
 )
 def show_version(request: Request, reference: str) -> ModelVersion:
     return version_of(request.app.state.workspace, reference)
 
 
-@router.get("/runs/{id}", tags=["runs"], summary="One run", responses=documented(404))
+@router.get("/runs/{id}", tags=["runs"], summary="One run · 单次运行", responses=documented(404))
 def show_run(request: Request, id: str) -> Run:
     run: Run | None = request.app.state.workspace.store.get(Run, id)
     if run is None:
@@ -49,21 +49,27 @@ def show_run(request: Request, id: str) -> Run:
     return run
 
 
-@router.get("/datasets", tags=["datasets"], summary="Dataset versions, newest first")
+@router.get("/datasets", tags=["datasets"], summary="Dataset versions, newest first · 数据集版本，最新在前")
 def list_datasets(request: Request, limit: Limit = 100) -> list[Dataset]:
     found: list[Dataset] = request.app.state.workspace.store.find(Dataset, newest_first=True, limit=limit)
     return found
 
 
 @router.get(
-    "/datasets/{reference}", tags=["datasets"], summary="One dataset version, by name or id", responses=documented(404)
+    "/datasets/{reference}",
+    tags=["datasets"],
+    summary="One dataset version, by name or id · 单个数据集版本，按名称或 id",
+    responses=documented(404),
 )
 def show_dataset(request: Request, reference: str) -> Dataset:
     return dataset_of(request.app.state.workspace, reference)
 
 
 @router.get(
-    "/signals", tags=["signals"], summary="What the detectors measured, newest first", responses=documented(404)
+    "/signals",
+    tags=["signals"],
+    summary="What the detectors measured, newest first · 检测器的测量结果，最新在前",
+    responses=documented(404),
 )
 def list_signals(request: Request, deployment: str | None = None, limit: Limit = 100) -> list[Signal]:
     workspace = request.app.state.workspace

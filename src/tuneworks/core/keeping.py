@@ -1,0 +1,77 @@
+"""Where things are kept and work is done: the contracts of stores, blobs and runners."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+R = TypeVar("R")
+
+
+class Store(ABC):
+    """Records by type and id, each with a revision; all writes of one call happen or none does."""
+
+    @abstractmethod
+    def put(self, *records: Any, expect: Mapping[str, int] | None = None) -> None:
+        """Insert or replace records; ``expect`` maps record ids to the revision they must still have (0: absent).
+
+        Raises ``Conflict`` and writes nothing when one has another.
+        """
+
+    @abstractmethod
+    def get(self, kind: type[R], id: str) -> R | None:
+        """The record, or ``None``."""
+
+    @abstractmethod
+    def revision(self, kind: type, id: str) -> int:
+        """The record's revision, 0 where there is none."""
+
+    @abstractmethod
+    def find(self, kind: type[R], *, newest_first: bool = False, limit: int | None = None, **equal: Any) -> list[R]:
+        """Records whose searched columns equal the given values, in the order they were first written."""
+
+    @abstractmethod
+    def append(self, records: Sequence[Any]) -> None:
+        """Insert many new records in one durable transaction; an id that is there already is left as it is."""
+
+    @abstractmethod
+    def remove(self, kind: type, id: str) -> bool:
+        """Delete a record; whether there was one."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of files and connections."""
+
+
+class Blobs(ABC):
+    """Bytes by their SHA-256."""
+
+    @abstractmethod
+    def write(self, source: bytes | Path) -> str:
+        """Store bytes or a file's content durably; returns the id."""
+
+    @abstractmethod
+    def read(self, id: str) -> bytes:
+        """The bytes, verified; raises ``NotFound`` or ``Unavailable``."""
+
+    @abstractmethod
+    def copy_to(self, id: str, path: Path) -> None:
+        """Write the bytes, verified, to a file that is whole or absent."""
+
+    @abstractmethod
+    def remove(self, id: str) -> None:
+        """Forget the bytes."""
+
+    @abstractmethod
+    def ids(self) -> Iterable[str]:
+        """All ids held."""
+
+
+class Runner(ABC):
+    """Where the work of a run happens."""
+
+    @abstractmethod
+    def submit(self, run_id: str, work: Callable[[], R]) -> R:
+        """Do the work of a run."""

@@ -1,0 +1,56 @@
+"""How much of the texts the default base model does not read."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tuneworks.core import registry
+from tuneworks.core.contracts import LoadedBase, Row
+from tuneworks.core.errors import TuneworksError
+from tuneworks.core.evaluation import Finding
+from tuneworks.core.events import Listener, silent
+from tuneworks.core.text import Text
+from tuneworks.core.types import BaseUse, TaskSpec
+from tuneworks.flows.fitting import family_of, files_in
+from tuneworks.flows.plan_run import default_base
+from tuneworks.serving.loaded import load_base
+
+NOTED = 0.01
+LOOKED_AT = 5000
+
+
+def cut_by_model(rows: Sequence[Row], spec: TaskSpec, *, cache: Path, listener: Listener = silent) -> Iterator[Finding]:
+    """For each text column, the share of its texts that the default base cuts at its maximum length."""
+    for column in spec.inputs.values():
+        texts = [str(row.get(column) or "") for row in rows[:LOOKED_AT]]
+        address = default_base(texts)
+        if ":" not in address:
+            continue  # a base without weights reads texts of any length
+        try:
+            cut = _loaded(address, column, texts, cache, listener).truncated(texts)
+        except TuneworksError:
+            continue  # a base that cannot be had here is tune's to refuse, with its own advice
+        share = sum(cut) / max(1, len(cut))
+        yield Finding(
+            "truncation",
+            "warning" if share > NOTED else "note",
+            Text(
+                f"{share:.1%} of the texts in {column!r} are longer than {address} reads; their ends are cut.",
+                f"列 {column!r} 中 {share:.1%} 的文本超出 {address} 的读取长度，末尾会被截断。",
+            ),
+            Text(
+                "Put what matters first, raise recipe.options.max_length, or use --base ngrams, which reads all.",
+                "请把要点放在前面、调大 recipe.options.max_length，或使用可读取全文的 --base ngrams。",
+            ),
+            rows=tuple(number for number, ended in enumerate(cut) if ended),
+            share=share,
+        )
+
+
+def _loaded(address: str, column: str, texts: Sequence[str], cache: Path, listener: Listener) -> LoadedBase:
+    use = BaseUse(column, family_of(address), address, "")
+    made = registry.load("bases", use.name)().fit(address, texts, options={}, cache=cache, listener=listener)
+    with tempfile.TemporaryDirectory() as folder:
+        return load_base(use, files_in(Path(folder), made))

@@ -1,0 +1,147 @@
+"""Texts as token pieces and batches: nothing lost, nothing twice, nothing over the budget, units where they belong."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+
+from tests.tiny import tiny_tokenizer
+from tuneworks.language.segments import units, whitespace_units
+from tuneworks.neural.batches import Piece, batch_of, batches_of, pieces_of, shuffled_batches
+
+BERT = tiny_tokenizer()
+TEXTS = (
+    "where is my parcel, the courier is late?",
+    "我在北京工作。包裹什么时候到",
+    "Anna😀moved 👍🏽 to 北京 paris",
+    "Ｆｕｌｌ　ｗｉｄｔｈ parcel！",
+    "  two  spaces\tand\nlines ",
+    "İstanbul café naïve cafe\u0301",
+    "",
+)
+lengths = st.lists(st.integers(2, 40), min_size=1, max_size=60)
+
+
+def sentence_pieces() -> Tokenizer:
+    """A unigram tokenizer that marks word beginnings, as e5's does."""
+    letters = dict.fromkeys("abcdefghijklmnopqrstuvwxyzABCFIparcel,.?!:我在北京工作包裹什么时候到。")
+    words = ("▁", "▁is", "▁my", "▁parcel", "▁query", "▁where", "北京", "工作")
+    vocabulary = [("<s>", 0.0), ("<pad>", 0.0), ("</s>", 0.0), ("<unk>", -20.0)]
+    vocabulary += [(word, -2.0) for word in words] + [(letter, -5.0) for letter in letters]
+    made = Tokenizer(models.Unigram(vocabulary, unk_id=3, byte_fallback=False))
+    made.normalizer = normalizers.Sequence([normalizers.Nmt(), normalizers.NFKC()])
+    made.pre_tokenizer = pre_tokenizers.Metaspace(replacement="▁", prepend_scheme="always")
+    made.post_processor = processors.TemplateProcessing(single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)])
+    return made
+
+
+def pieces_with(sizes: list[int]) -> list[Piece]:
+    return [Piece(number, [2, *([9] * (size - 2)), 3]) for number, size in enumerate(sizes)]
+
+
+@given(lengths, st.integers(1, 100))
+def test_batches_stay_within_the_budget_and_hold_everything_once(sizes: list[int], budget: int) -> None:
+    batches = list(batches_of(pieces_with(sizes), budget, pad=0))
+    assert sorted(number for batch in batches for number in batch.examples) == list(range(len(sizes)))
+    for batch in batches:
+        assert batch.ids.numel() <= budget or len(batch.pieces) == 1
+
+
+@given(lengths, st.integers(1, 100), st.integers(0, 5), st.integers(1, 4))
+def test_an_epoch_holds_every_piece_once_within_the_budget(sizes: list[int], budget: int, seed: int, pool: int) -> None:
+    groups = shuffled_batches(pieces_with(sizes), budget, pad=0, seed=seed, pool=pool)
+    assert sorted(piece.example for group in groups for piece in group) == list(range(len(sizes)))
+    for group in groups:
+        assert len(group) * max(len(piece.ids) for piece in group) <= budget or len(group) == 1
+    assert groups == shuffled_batches(pieces_with(sizes), budget, pad=0, seed=seed, pool=pool)
+
+
+def test_another_epoch_has_another_order() -> None:
+    pieces = pieces_with([5, 6, 7] * 20)
+    assert shuffled_batches(pieces, 30, pad=0, seed=1) != shuffled_batches(pieces, 30, pad=0, seed=2)
+
+
+def test_padding_is_masked_and_even_batches_need_no_mask() -> None:
+    batch = batch_of(pieces_with([4, 2]), pad=0)
+    assert batch.ids.tolist() == [[2, 9, 9, 3], [2, 3, 0, 0]]
+    assert batch.mask is not None
+    assert batch.mask.tolist() == [[1, 1, 1, 1], [1, 1, 0, 0]]
+    assert batch_of(pieces_with([4, 4]), pad=0).mask is None
+
+
+def test_a_long_text_is_cut_with_its_end_mark_and_says_so() -> None:
+    long, short = pieces_of(BERT, ["parcel " * 50, "parcel"], "", 16)
+    assert (len(long.ids), long.ids[0], long.ids[-1], long.truncated) == (16, 2, 3, True)
+    assert (len(short.ids), short.truncated) == (3, False)
+
+
+@pytest.mark.parametrize("tokenizer", [BERT, sentence_pieces()], ids=["wordpiece", "unigram"])
+@pytest.mark.parametrize("prefix", ["", "query: "])
+@pytest.mark.parametrize("segment", [units, whitespace_units])
+@pytest.mark.parametrize("text", TEXTS)
+def test_a_unit_has_exactly_the_tokens_that_share_a_character_with_it(
+    tokenizer: Tokenizer, prefix: str, segment, text: str
+) -> None:
+    spans = segment(text)
+    (piece,) = pieces_of(tokenizer, [text], prefix, 200, [spans])
+    encoding = tokenizer.encode(prefix + text)
+    assert piece.ids == encoding.ids
+    assert [unit for unit, _ in piece.units] == list(range(len(spans)))
+    for (begin, end), (_, positions) in zip(spans, piece.units, strict=True):
+        characters = set(range(begin + len(prefix), end + len(prefix)))
+        expected = [
+            position
+            for position, (first, last) in enumerate(encoding.offsets)
+            if characters & set(range(first, last)) and not encoding.special_tokens_mask[position]
+        ]
+        assert list(positions) == expected
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.sampled_from(["parcel", "北", "京", "late?", "zzzzz", "😀"]), max_size=150),
+    st.integers(8, 64),
+    st.sampled_from(["", "query: "]),
+)
+def test_windows_cover_every_unit_once_within_the_length(words: list[str], longest: int, prefix: str) -> None:
+    text = " ".join(words)
+    spans = units(text)
+    pieces = pieces_of(BERT, [text], prefix, longest, [spans])
+    assert Counter(unit for piece in pieces for unit, _ in piece.units) == Counter(range(len(spans)))
+    whole = pieces_of(BERT, [text], prefix, 10_000, [spans])[0]
+    tokens_of = dict(whole.units)
+    for piece in pieces:
+        assert len(piece.ids) <= longest
+        assert (piece.ids[0], piece.ids[-1]) == (2, 3)
+        for unit, positions in piece.units:
+            expected = [whole.ids[token] for token in tokens_of[unit]]
+            assert expected[: len(positions)] == [piece.ids[position] for position in positions]
+            assert bool(positions) == bool(expected)
+
+
+def test_units_of_a_long_text_stand_away_from_the_windows_edges() -> None:
+    text = "parcel " * 300
+    spans = units(text)
+    pieces = pieces_of(BERT, [text], "", 64, [spans])
+    for number, piece in enumerate(pieces):
+        for unit, positions in piece.units:
+            left_edge = number > 0 and positions[0] < 10
+            right_edge = number < len(pieces) - 1 and positions[0] > len(piece.ids) - 10
+            assert not (left_edge or right_edge), unit
+
+
+def test_a_very_long_text_takes_time_in_proportion() -> None:
+    def seconds(repeats: int) -> float:
+        text = "我在北京工作。" * repeats
+        spans = units(text)
+        began = time.perf_counter()
+        pieces_of(BERT, [text], "", 64, [spans])
+        return time.perf_counter() - began
+
+    seconds(100)
+    assert seconds(8000) < 40 * seconds(800)

@@ -1,0 +1,127 @@
+"""The linear head: the right gradient, the optimum others find, weights that act on raw features."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.linear_model import LogisticRegression
+from sklearn.utils.class_weight import compute_class_weight
+
+from tuneworks.statistics import linear
+from tuneworks.statistics.features import scale_of, scaled
+
+CLASSES = 3
+
+
+def blocks_and_targets(rows: int = 240, seed: int = 0) -> tuple[list, np.ndarray]:
+    """A dense and a sparse block that say something about three classes, not everything."""
+    random = np.random.default_rng(seed)
+    targets = random.integers(0, CLASSES, rows)
+    dense = (random.normal(0, 1, (rows, 6)) + 0.8 * np.eye(CLASSES, 6)[targets]).astype(np.float32) * 3 + 1
+    counts = random.poisson(0.2 + 0.5 * np.eye(CLASSES, 30)[targets]).astype(np.float32)
+    return [dense, sparse.csr_matrix(counts)], targets
+
+
+def raw(blocks: list) -> np.ndarray:
+    return np.concatenate([b.toarray() if sparse.issparse(b) else b for b in blocks], axis=1)
+
+
+@pytest.mark.parametrize("chosen", [slice(0, 1), slice(1, 2), slice(0, 2)], ids=["dense", "sparse", "both"])
+@pytest.mark.parametrize("balanced", [False, True])
+def test_the_gradient_is_the_slope_of_the_objective(chosen: slice, balanced: bool) -> None:
+    blocks, targets = blocks_and_targets()
+    task, _ = linear.problem(blocks[chosen], targets, CLASSES, balanced=balanced)
+    random = np.random.default_rng(1)
+    point = random.normal(0, 0.5, (sum(task.widths) + 1, CLASSES)).astype(np.float32)
+    penalty = 0.01
+    _, gradient = linear._objective(task, point, penalty)
+    for _ in range(20):
+        direction = random.normal(0, 1, point.shape).astype(np.float32)
+        direction /= np.linalg.norm(direction)
+        ahead, behind = (linear._objective(task, point + step * direction, penalty)[0] for step in (0.01, -0.01))
+        assert (ahead - behind) / 0.02 == pytest.approx(float(np.vdot(gradient, direction)), abs=2e-3)
+
+
+@pytest.mark.parametrize("strength", [0.3, 1.0, 30.0])
+@pytest.mark.parametrize("balanced", [False, True])
+@pytest.mark.parametrize("chosen", [slice(0, 1), slice(1, 2), slice(0, 2)], ids=["dense", "sparse", "both"])
+def test_the_optimum_is_scikit_learns(chosen: slice, balanced: bool, strength: float) -> None:
+    blocks, targets = blocks_and_targets()
+    task, scales = linear.problem(blocks[chosen], targets, CLASSES, balanced=balanced)
+    ours = linear.probabilities(blocks[chosen], linear.to_head(linear.fit(task, strength, iterations=1000), scales))
+    theirs = LogisticRegression(C=strength, tol=1e-8, max_iter=5000, class_weight="balanced" if balanced else None).fit(
+        raw(task.blocks), targets
+    )
+    assert np.abs(ours - theirs.predict_proba(raw(task.blocks))).max() < 5e-3
+    assert np.abs(ours - theirs.predict_proba(raw(task.blocks))).mean() < 1e-3
+
+
+def test_the_objective_ends_no_higher_than_scikit_learns() -> None:
+    blocks, targets = blocks_and_targets()
+    task, _ = linear.problem(blocks, targets, CLASSES)
+    theirs = LogisticRegression(C=3.0, tol=1e-8, max_iter=5000).fit(raw(task.blocks), targets)
+    point = np.vstack([theirs.coef_.T, theirs.intercept_]).astype(np.float32)
+    penalty = 1 / (3.0 * len(targets))
+    best = linear._objective(task, point, penalty)[0]
+    assert linear._objective(task, linear.fit(task, 3.0, iterations=1000), penalty)[0] <= best + 1e-5
+
+
+def test_weights_of_rows_are_those_of_balanced_classes() -> None:
+    targets = np.array([0] * 70 + [1] * 20 + [2] * 10)
+    block = np.random.default_rng(0).normal(0, 1, (100, 4)).astype(np.float32)
+    task, _ = linear.problem([block], targets, CLASSES, balanced=True)
+    expected = compute_class_weight("balanced", classes=np.arange(CLASSES), y=targets)[targets]
+    assert np.allclose(task.weights, expected)
+    assert task.weights.mean() == pytest.approx(1)
+
+
+def test_a_class_without_rows_is_answered_with_little_probability() -> None:
+    blocks, targets = blocks_and_targets()
+    for balanced in (False, True):
+        task, scales = linear.problem(blocks, targets, CLASSES + 1, balanced=balanced)
+        made = linear.probabilities(blocks, linear.to_head(linear.fit(task, 10.0), scales))
+        assert made.shape == (len(targets), CLASSES + 1)
+        assert made[:, CLASSES].max() < 0.05
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.3, 4.0])
+def test_scales_and_temperature_fold_into_raw_weights(temperature: float) -> None:
+    blocks, targets = blocks_and_targets()
+    task, scales = linear.problem(blocks, targets, CLASSES)
+    point = np.random.default_rng(5).normal(0, 1, (sum(task.widths) + 1, CLASSES)).astype(np.float32)
+    on_raw = linear.logits(blocks, linear.to_head(point, scales, temperature))
+    assert np.allclose(on_raw, linear.raw_logits(task, point) / temperature, atol=1e-4)
+
+
+def test_scaled_rows_have_a_mean_square_norm_of_one() -> None:
+    for block in blocks_and_targets()[0]:
+        made = scaled(block, scale_of(block))
+        norms = np.asarray((made.multiply(made) if sparse.issparse(made) else made * made).sum(axis=1))
+        assert norms.mean() == pytest.approx(1, abs=1e-3)
+
+
+def test_columns_that_never_change_weigh_nothing() -> None:
+    block = np.ones((50, 3), np.float32)
+    block[:, 0] = np.arange(50)
+    empty = sparse.csr_matrix((50, 7), dtype=np.float32)
+    task, scales = linear.problem([block, empty], np.arange(50) % 2, 2)
+    head = linear.to_head(linear.fit(task, 1.0), scales)
+    assert all(np.isfinite(array).all() for array in head.values())
+    assert np.abs(head["weight_0"][1:]).max() == 0
+
+
+def test_a_head_comes_back_from_its_bytes() -> None:
+    blocks, targets = blocks_and_targets()
+    task, scales = linear.problem(blocks, targets, CLASSES)
+    head = linear.to_head(linear.fit(task, 1.0), scales)
+    stored = linear.load_head(linear.save_head(head))
+    assert stored.keys() == head.keys() == {"weight_0", "weight_1", "bias"}
+    assert all((stored[name] == head[name]).all() for name in head)
+
+
+def test_starting_from_the_optimum_stays_there() -> None:
+    blocks, targets = blocks_and_targets()
+    task, _ = linear.problem(blocks, targets, CLASSES)
+    best = linear.fit(task, 1.0, iterations=1000)
+    assert np.allclose(linear.fit(task, 1.0, start=best), best, atol=1e-3)
