@@ -29,7 +29,7 @@ from tuneworks.core.types import ClassAnswer, Score
 
 FOLDER = Path(".demo").absolute()
 REVIEWS = 2400
-LEAST_ROWS = 25
+LEAST_ROWS = 20
 BEGAN = time.monotonic()
 
 

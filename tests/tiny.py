@@ -12,8 +12,13 @@ from transformers import BertConfig, BertModel
 from tuneworks.core import registry
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
-WORDS = "where is my parcel the courier late card was refused i paid twice moved to anna bob chen paris rome".split()
-CHARACTERS = [*string.ascii_lowercase, *string.digits, *string.punctuation, *"我在北京工作包裹什么时候到快递太慢了付款失败怎么办重复扣。，"]
+WORDS = ["where", "is", "my", "parcel", "the", "courier", "late", "card", "was", "refused", "i", "paid", "twice", "moved", "to", "anna", "bob", "chen", "paris", "rome"]
+CHARACTERS = [
+    *string.ascii_lowercase,
+    *string.digits,
+    *string.punctuation,
+    *"我在北京工作包裹什么时候到快递太慢了付款失败怎么办重复扣。，",
+]
 
 
 def tiny_encoder(folder: Path, *, seed: int = 0, positions: int = 64) -> Path:

@@ -43,7 +43,7 @@ def test_the_gradient_is_the_slope_of_the_objective(chosen: slice, balanced: boo
         assert (ahead - behind) / 0.02 == pytest.approx(float(np.vdot(gradient, direction)), abs=2e-3)
 
 
-@pytest.mark.parametrize("strength", [0.3, 1.0, 30.0])
+@pytest.mark.parametrize("strength", [0.3, 1.0, 3.0])
 @pytest.mark.parametrize("balanced", [False, True])
 @pytest.mark.parametrize("chosen", [slice(0, 1), slice(1, 2), slice(0, 2)], ids=["dense", "sparse", "both"])
 def test_the_optimum_is_scikit_learns(chosen: slice, balanced: bool, strength: float) -> None:
@@ -53,8 +53,9 @@ def test_the_optimum_is_scikit_learns(chosen: slice, balanced: bool, strength: f
     theirs = LogisticRegression(C=strength, tol=1e-8, max_iter=5000, class_weight="balanced" if balanced else None).fit(
         raw(task.blocks), targets
     )
-    assert np.abs(ours - theirs.predict_proba(raw(task.blocks))).max() < 5e-3
-    assert np.abs(ours - theirs.predict_proba(raw(task.blocks))).mean() < 1e-3
+    apart = np.abs(ours - theirs.predict_proba(raw(task.blocks)))
+    assert apart.mean() < 1e-3
+    assert apart.max() < 5e-3
 
 
 def test_the_objective_ends_no_higher_than_scikit_learns() -> None:

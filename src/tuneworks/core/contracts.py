@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -211,6 +211,10 @@ class Method(ABC):
     Options: type
     output_kinds: tuple[str, ...]
     needs_network: bool = False
+
+    def complete(self, recipe: Recipe, output: Output) -> Recipe:
+        """The recipe with the method's own defaults where the user left settings open."""
+        return replace(recipe, options={**asdict(self.Options()), **recipe.options})
 
     @abstractmethod
     def fit(self, job: Job) -> Generator[Step, None, Parts]:

@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from tuneworks.core.clock import now
-from tuneworks.core.config import flat
 from tuneworks.core.evaluation import Comparison, Evaluation
 from tuneworks.core.events import Listener, silent, tell
 from tuneworks.core.files import write_atomically
 from tuneworks.core.records import to_plain
 from tuneworks.core.text import Text
-from tuneworks.core.types import DatasetName, ModelVersion, Run, RunConfig
+from tuneworks.core.types import DatasetName, ModelVersion, Run
 from tuneworks.core.workspace import Workspace
 from tuneworks.flows.baselines import baselines
 from tuneworks.flows.explain_config import explained
@@ -118,8 +117,7 @@ def _settings(workspace: Workspace, version: ModelVersion) -> list[Setting]:
     run = workspace.store.get(Run, version.run_id)
     if run is None:
         return []
-    given = flat(run.asked or run.config)
-    told = explained(flat(RunConfig()), given, flat(run.config))
+    told = explained(run.asked or run.config, run.config)
     return [Setting(e.key, e.value, e.source) for e in told if e.key.startswith("recipe.")]
 
 

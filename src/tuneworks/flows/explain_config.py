@@ -9,7 +9,7 @@ from typing import Any
 from tuneworks.core.config import flat, with_settings
 from tuneworks.core.types import RunConfig
 from tuneworks.core.workspace import Workspace
-from tuneworks.flows.plan_run import complete_config
+from tuneworks.flows.plan_run import complete_config, defaults_of
 
 
 @dataclass(frozen=True)
@@ -35,12 +35,13 @@ def explain_config(
     used = given
     if given.dataset is not None:
         used = complete_config(workspace or Workspace.open(), given)
-    return explained(flat(RunConfig()), flat(given), flat(used))
+    return explained(given, used)
 
 
-def explained(defaults: Mapping[str, Any], given: Mapping[str, Any], used: Mapping[str, Any]) -> list[Explained]:
-    """Flat settings told apart: what the user changed, what the data changed, what is as it always is."""
-    return [Explained(key, value, _source(key, value, defaults, given)) for key, value in used.items()]
+def explained(given: RunConfig, used: RunConfig) -> list[Explained]:
+    """Settings told apart: what the user changed, what the data changed, what is as it always is."""
+    defaults, asked = flat(defaults_of(used)), flat(given)
+    return [Explained(key, value, _source(key, value, defaults, asked)) for key, value in flat(used).items()]
 
 
 def _source(key: str, value: Any, defaults: Mapping[str, Any], given: Mapping[str, Any]) -> str:

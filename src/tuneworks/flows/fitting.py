@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tuneworks.core import registry
-from tuneworks.core.config import check_options
-from tuneworks.core.contracts import Examples, Job, LoadedBase, Model, Step, Task
+from tuneworks.core.contracts import Examples, Job, LoadedBase, Method, Model, Step, Task
 from tuneworks.core.errors import InvalidConfig
 from tuneworks.core.events import Listener, advance, silent
 from tuneworks.core.text import Text
@@ -49,18 +48,16 @@ def fit(
     data: Data, recipe: Recipe, *, folder: Path, cache: Path, champion: Model | None = None, listener: Listener = silent
 ) -> Fitted:
     """Fit ``recipe`` to the data; new files go into ``folder``; ``champion`` is the model to start from, if any."""
-    method = registry.load("methods", recipe.method or "")()
-    output = data.task.output(data.spec)
+    method, output = method_of(recipe), data.task.output(data.spec)
     _must_fit(method, recipe, output)
+    recipe = method.complete(recipe, output)
     uses = uses_of(recipe, data.spec)
     files = base_files(uses, data, recipe, folder=folder, cache=cache, champion=champion, listener=listener)
     bases = [(use, load_base(use, files)) for use in uses]
-    own = {k: v for k, v in recipe.options.items() if k not in BASE_OPTIONS}
-    check_options(method.Options, own)
     job = Job(
         output,
         data.spec,
-        replace(recipe, options=own),
+        replace(recipe, options=own_options(recipe)),
         data.train,
         data.validation,
         bases,
@@ -70,6 +67,17 @@ def fit(
     )
     parts, history = run_steps(method.fit(job), listener)
     return Fitted(uses, output, {**files, **files_in(folder, parts)}, history)
+
+
+def method_of(recipe: Recipe) -> Method:
+    """The method a recipe names."""
+    made: Method = registry.load("methods", recipe.method or "")()
+    return made
+
+
+def own_options(recipe: Recipe) -> dict[str, Any]:
+    """The options that are the method's, not the base's."""
+    return {name: value for name, value in recipe.options.items() if name not in BASE_OPTIONS}
 
 
 def uses_of(recipe: Recipe, spec: TaskSpec) -> tuple[BaseUse, ...]:
@@ -178,7 +186,7 @@ class Features:
         return store.get(values, lambda missing: base.features(missing, None, self._listener))
 
 
-def _must_fit(method: Any, recipe: Recipe, output: Output) -> None:
+def _must_fit(method: Method, recipe: Recipe, output: Output) -> None:
     if output.kind not in method.output_kinds:
         fitting = [n for n in registry.names("methods") if output.kind in registry.load("methods", n).output_kinds]
         raise InvalidConfig(

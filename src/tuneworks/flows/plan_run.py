@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tuneworks.core import registry
+from tuneworks.core.config import check_options
 from tuneworks.core.contracts import Row, Task
 from tuneworks.core.errors import InvalidConfig, UnsuitableData
 from tuneworks.core.events import Listener, silent, tell
 from tuneworks.core.text import Text
 from tuneworks.core.types import Column, Dataset, DatasetName, Recipe, RunConfig, TaskSpec
 from tuneworks.core.workspace import Workspace
-from tuneworks.flows.fitting import Data
+from tuneworks.flows.fitting import Data, method_of, own_options
 from tuneworks.flows.references import dataset_of
 from tuneworks.flows.rows import read_rows
 from tuneworks.language.segments import is_chinese
@@ -95,7 +96,20 @@ def split_rows(
 def complete_recipe(recipe: Recipe, data: Data) -> Recipe:
     """Base and method filled in: the multilingual encoder for Chinese, the English one else, n-grams without torch."""
     base: Any = recipe.base or default_base([text for values in data.train.inputs.values() for text in values])
-    return replace(recipe, base=base, method=recipe.method or DEFAULT_METHOD)
+    named = replace(recipe, base=base, method=recipe.method or DEFAULT_METHOD)
+    method = method_of(named)
+    check_options(method.Options, own_options(named), owner=named.method)
+    return method.complete(named, data.task.output(data.spec))
+
+
+def defaults_of(config: RunConfig) -> RunConfig:
+    """What a complete configuration would hold if its user had named nothing but the method."""
+    method = config.recipe.method
+    if method is None or config.spec.task is None:
+        return RunConfig()
+    output = registry.load("tasks", config.spec.task)().output(config.spec)
+    own = registry.load("methods", method)().complete(Recipe(), output)
+    return RunConfig(recipe=own)
 
 
 def default_base(texts: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tuneworks.core import lifecycle
+from tuneworks.core import lifecycle, registry
 from tuneworks.core.clock import new_id, now
 from tuneworks.core.config import with_settings
 from tuneworks.core.contracts import Model, Step
@@ -30,6 +30,7 @@ from tuneworks.reports.cards import model_card
 from tuneworks.serving.folders import open_version, store_parts
 from tuneworks.serving.seal import golden
 
+RUNNER = "inline"
 GOLDEN_ROWS = 16
 
 
@@ -56,7 +57,8 @@ def tune(
     _tell_plan(plan, listener)
     run = lifecycle.start(workspace, plan.config, asked)
     try:
-        version, evaluation, scores = _make(workspace, run, plan, listener)
+        runner = registry.load("runners", RUNNER)()
+        version, evaluation, scores = runner.submit(run.id, lambda: _make(workspace, run, plan, listener))
     except BaseException as error:
         lifecycle.fail(workspace, run, error)
         raise

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from tuneworks.core.contracts import Examples, Job, Method, Parts, Step
 from tuneworks.core.errors import InvalidConfig
 from tuneworks.core.text import Text
+from tuneworks.core.types import Output, Recipe
 from tuneworks.neural.batches import Batch, Piece
 from tuneworks.neural.encoder import SETTINGS_FILE, WEIGHTS_FILE, Encoder, weights_of
 from tuneworks.neural.loop import Schedule, Training
@@ -22,6 +23,8 @@ from tuneworks.statistics import linear
 from tuneworks.statistics.calibration import fit_temperature, softmax
 from tuneworks.statistics.features import split_units
 
+EPOCHS = 3
+LEARNING_RATES = {"classes": 3e-4, "token_classes": 2e-4}
 ROWS_A_BATCH = 32
 LARGE_VOCABULARY = 100_000
 TOKENS_AT_ONCE = 2048
@@ -55,6 +58,11 @@ class Full(Method):
     Options = Options
     output_kinds = ("classes", "token_classes")
     needs_network = True
+
+    def complete(self, recipe: Recipe, output: Output) -> Recipe:
+        rate = LEARNING_RATES[output.kind]
+        made = super().complete(recipe, output)
+        return replace(made, epochs=recipe.epochs or EPOCHS, learning_rate=recipe.learning_rate or rate)
 
     def fit(self, job: Job) -> Generator[Step, None, Parts]:
         options = Options(**job.recipe.options)
@@ -199,9 +207,9 @@ def _class_weights(job: Job, options: Options) -> Tensor | None:
 def _schedule(job: Job, options: Options, pieces: list[Piece]) -> Schedule:
     recipe = job.recipe
     mean = float(np.mean([len(piece.ids) for piece in pieces]))
-    rate = recipe.learning_rate or (2e-4 if job.output.per_unit else 3e-4)
+    rate = recipe.learning_rate or LEARNING_RATES[job.output.kind]
     return Schedule(
-        epochs=recipe.epochs or 3,
+        epochs=recipe.epochs or EPOCHS,
         batch_tokens=recipe.batch_tokens or round(ROWS_A_BATCH * mean),
         learning_rate=rate,
         head_learning_rate=rate,

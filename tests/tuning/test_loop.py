@@ -1,0 +1,146 @@
+"""The training loop learns, stops when it no longer gains, keeps the best, and repeats itself to the byte."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save
+from torch import nn
+
+from tuneworks.core.contracts import Step
+from tuneworks.neural.batches import Batch, Piece
+from tuneworks.neural.loop import Schedule, Training
+
+SCHEDULE = Schedule(
+    epochs=6,
+    batch_tokens=48,
+    learning_rate=0.02,
+    head_learning_rate=0.05,
+    weight_decay=0.01,
+    warm_up=0.1,
+    clip=1.0,
+    patience=6,
+    minimum_delta=0.0,
+    seed=3,
+)
+
+
+class Toy(nn.Module):
+    """Says whether a text holds more of token 1 or of token 2."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.words = nn.Embedding(10, 8)
+        self.frozen = nn.Parameter(torch.ones(8), requires_grad=False)
+        self.dropout = nn.Dropout(0.1)
+        self.head = nn.Linear(8, 2)
+
+    def forward(self, batch: Batch) -> torch.Tensor:
+        mask = torch.ones_like(batch.ids) if batch.mask is None else batch.mask
+        mean = (self.words(batch.ids) * self.frozen * mask.unsqueeze(-1)).sum(dim=1) / mask.sum(dim=1, keepdim=True)
+        return self.head(self.dropout(mean))
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def toy_data() -> tuple[list[Piece], torch.Tensor]:
+    random = np.random.default_rng(0)
+    pieces = [Piece(i, random.integers(1, 3, random.integers(3, 12)).tolist()) for i in range(120)]
+    return pieces, torch.tensor([int(piece.ids.count(1) > piece.ids.count(2)) for piece in pieces])
+
+
+def training(schedule: Schedule = SCHEDULE, measure: Callable[[], float] | None = None) -> Training:
+    network, (pieces, targets) = Toy(), toy_data()
+
+    def loss(batch: Batch) -> torch.Tensor:
+        return nn.functional.cross_entropy(network(batch), targets[batch.examples])
+
+    return Training(network, pieces, loss, measure or (lambda: 0.0), schedule, pad=0)
+
+
+def losses(steps: list[Step]) -> list[float]:
+    return [step.values["loss"] for step in steps if "loss" in step.values]
+
+
+def test_the_loss_falls() -> None:
+    made = losses(list(training().steps()))
+    assert np.mean(made[-10:]) < 0.5 * np.mean(made[:10])
+
+
+def test_steps_are_counted_and_every_epoch_is_validated() -> None:
+    steps = list(training().steps())
+    trained = [step for step in steps if "loss" in step.values]
+    assert [step.step for step in trained] == list(range(1, len(trained) + 1))
+    assert {step.total for step in steps} == {len(trained)}
+    assert sum("validation" in step.values for step in steps) == SCHEDULE.epochs
+    assert all(step.values["tokens_per_second"] > 0 for step in trained)
+
+
+def test_the_learning_rate_rises_then_falls_to_nothing() -> None:
+    rates = [step.values["learning_rate"] for step in training().steps() if "loss" in step.values]
+    top = rates.index(max(rates))
+    assert max(rates) == pytest.approx(SCHEDULE.head_learning_rate)
+    assert 0 < top < 0.2 * len(rates)
+    assert rates[:top] == sorted(rates[:top])
+    assert rates[top:] == sorted(rates[top:], reverse=True)
+    assert rates[-1] == pytest.approx(0, abs=1e-9)
+
+
+def test_training_stops_when_nothing_is_gained_and_keeps_the_best_weights() -> None:
+    said = iter([0.5, 0.9, 0.6, 0.9, 0.1, 1.0])
+    made = training(replace(SCHEDULE, patience=2), lambda: next(said))
+    after: list[bytes] = []
+    for step in made.steps():
+        if "validation" in step.values:
+            after.append(save(made.network.state_dict()))
+    assert len(after) == 4
+    assert made.best is not None
+    assert (made.best.epoch, made.best.measure) == (2, 0.9)
+    assert save(made.network.state_dict()) == after[1] != after[3]
+    assert not made.network.training
+
+
+def test_a_gain_below_the_smallest_that_counts_is_none() -> None:
+    said = iter([0.5, 0.505, 0.508, 0.6])
+    made = training(replace(SCHEDULE, patience=2, minimum_delta=0.01), lambda: next(said))
+    list(made.steps())
+    assert made.best is not None
+    assert made.best.epoch == 1
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_others() -> None:
+    def trained(seed: int) -> bytes:
+        made = training(replace(SCHEDULE, seed=seed))
+        torch.rand(seed + 5)
+        list(made.steps())
+        return save(made.network.state_dict())
+
+    assert trained(3) == trained(3)
+    assert trained(3) != trained(4)
+
+
+def test_what_is_frozen_stays_and_the_rest_moves() -> None:
+    made = training()
+    before = {name: tensor.clone() for name, tensor in made.network.state_dict().items()}
+    list(made.steps())
+    moved = {name for name, tensor in made.network.state_dict().items() if not torch.equal(tensor, before[name])}
+    assert moved == {"words.weight", "head.weight", "head.bias"}
+
+
+def test_whoever_runs_the_steps_may_stop() -> None:
+    made = training()
+    steps = made.steps()
+    next(steps)
+    steps.close()
+    assert made.best is None
