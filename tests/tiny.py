@@ -12,7 +12,28 @@ from transformers import BertConfig, BertModel
 from tuneworks.core import registry
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
-WORDS = ["where", "is", "my", "parcel", "the", "courier", "late", "card", "was", "refused", "i", "paid", "twice", "moved", "to", "anna", "bob", "chen", "paris", "rome"]
+WORDS = [
+    "where",
+    "is",
+    "my",
+    "parcel",
+    "the",
+    "courier",
+    "late",
+    "card",
+    "was",
+    "refused",
+    "i",
+    "paid",
+    "twice",
+    "moved",
+    "to",
+    "anna",
+    "bob",
+    "chen",
+    "paris",
+    "rome",
+]
 CHARACTERS = [
     *string.ascii_lowercase,
     *string.digits,

@@ -37,7 +37,7 @@ def test_what_fits_together_answers_and_what_does_not_says_so(
         return
     fitted = fit(data, recipe, folder=tmp_path, cache=tmp_path)
     assert [use.address for use in fitted.uses] == [addresses[base] for base in bases]
-    scores = run(fitted.open(tmp_path, data.spec), data.test)
+    scores = run(fitted.open(tmp_path, data.spec), data.test, tmp_path)
     flat = np.concatenate(scores) if fitted.output.per_unit else scores
     assert np.allclose(flat.sum(axis=1), 1, atol=1e-4)
     assert len(data.task.decode(data.spec, scores, data.test)) == len(data.test)
@@ -47,5 +47,5 @@ def test_what_fits_together_answers_and_what_does_not_says_so(
 def test_a_learnable_sample_is_learnt(task: str, tmp_path: Path) -> None:
     data = sample_data(task, 300)
     fitted = fit(data, Recipe("ngrams", "head"), folder=tmp_path, cache=tmp_path)
-    scores = run(fitted.open(tmp_path, data.spec), data.test)
+    scores = run(fitted.open(tmp_path, data.spec), data.test, tmp_path)
     assert data.task.score(data.spec, scores, data.test).scores[data.spec.metric or ""].value > 0.95

@@ -132,7 +132,7 @@ def test_units_of_a_long_text_stand_away_from_the_windows_edges() -> None:
         for unit, positions in piece.units:
             left_edge = number > 0 and positions[0] < 10
             right_edge = number < len(pieces) - 1 and positions[0] > len(piece.ids) - 10
-            assert not (left_edge or right_edge), unit
+            assert (unit, left_edge, right_edge) == (unit, False, False)
 
 
 def test_a_very_long_text_takes_time_in_proportion() -> None:

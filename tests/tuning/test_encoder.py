@@ -104,7 +104,7 @@ def test_a_long_text_says_that_its_end_is_not_read(minilm: tuple[LoadedBase, Pat
 def test_e5_reads_the_tokens_of_its_kind(e5: tuple[LoadedBase, Path]) -> None:
     tokenizer = AutoTokenizer.from_pretrained(e5[1])
     assert tokenizer("Hello world").input_ids == [0, 35378, 8999, 2]
-    assert tokenizer.convert_ids_to_tokens(tokenizer("query: 你好").input_ids)[:2] == ["<s>", "▁query"]
+    assert tokenizer("query: ").input_ids[:4] == [0, 41, 1294, 12]
     for text in TEXTS:
         ids = tokenizer(text).input_ids
         assert (ids[0], ids[-1]) == (0, 2)

@@ -100,10 +100,7 @@ def test_the_learning_rate_rises_then_falls_to_nothing() -> None:
 def test_training_stops_when_nothing_is_gained_and_keeps_the_best_weights() -> None:
     said = iter([0.5, 0.9, 0.6, 0.9, 0.1, 1.0])
     made = training(replace(SCHEDULE, patience=2), lambda: next(said))
-    after: list[bytes] = []
-    for step in made.steps():
-        if "validation" in step.values:
-            after.append(save(made.network.state_dict()))
+    after = [save(made.network.state_dict()) for step in made.steps() if "validation" in step.values]
     assert len(after) == 4
     assert made.best is not None
     assert (made.best.epoch, made.best.measure) == (2, 0.9)

@@ -17,7 +17,7 @@ from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
 from tuneworks.core.contracts import Base, LoadedBase
-from tuneworks.core.errors import InvalidConfig, NotFound, Unavailable
+from tuneworks.core.errors import InvalidConfig, NotFound, Unavailable, UnreadableFile
 from tuneworks.core.events import Listener, advance, silent
 from tuneworks.core.files import sha256_of_bytes, sha256_of_file, staged_beside
 from tuneworks.core.text import Text
@@ -66,8 +66,8 @@ class TextEncoder(Base):
         folder, settings = _located(address, listener)
         _refuse_unsafe(folder)
         limit = _position_limit(folder)
-        wanted = int(options.get("max_length", settings.max_length))
-        if not 8 <= wanted <= limit:
+        wanted = options.get("max_length", settings.max_length)
+        if not isinstance(wanted, int) or not 8 <= wanted <= limit:
             raise InvalidConfig(
                 Text(
                     f"max_length is {wanted}; this encoder reads 8 to {limit} tokens.",
@@ -232,7 +232,7 @@ def _from_hub(name: str) -> Path:
 
 def _refuse_unsafe(folder: Path) -> None:
     """Refuse folders that ask for code of their own to be run."""
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config = _read_json(folder / "config.json")
     bad = sorted(key for key in config if key == "auto_map" or (key.startswith("_") and key.endswith("_internal")))
     if bad or any(folder.glob("*.py")):
         what = ", ".join(bad) or "*.py"
@@ -247,8 +247,23 @@ def _refuse_unsafe(folder: Path) -> None:
 
 def _position_limit(folder: Path) -> int:
     """The most tokens the encoder reads: the smaller of its positions and of what its tokenizer states."""
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config = _read_json(folder / "config.json")
     beside = folder / "tokenizer_config.json"
-    stated = json.loads(beside.read_text(encoding="utf-8")) if beside.exists() else {}
-    limits = (config.get("max_position_embeddings"), stated.get("model_max_length"))
+    stated = _read_json(beside) if beside.exists() else {}
+    positions = config.get("max_position_embeddings")
+    if positions and "roberta" in config.get("model_type", ""):
+        positions -= 1 + config.get(
+            "pad_token_id", 1
+        )  # its positions are counted from after the padding token's number
+    limits = (positions, stated.get("model_max_length"))
     return min((int(limit) for limit in limits if limit and limit > 0), default=512)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise UnreadableFile(
+            Text(f"{path} is not a JSON object: {error}.", f"{path} 不是 JSON 对象：{error}。"),
+            Text("Copy the model's folder anew.", "请重新复制该模型目录。"),
+        ) from error

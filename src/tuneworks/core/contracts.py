@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from tuneworks.core.evaluation import Evaluation, Finding, Tally
 from tuneworks.core.events import Listener, silent
+from tuneworks.core.records import to_plain
 from tuneworks.core.text import Text
 from tuneworks.core.types import Answer, BaseUse, Column, Output, Recipe, TaskSpec
 
@@ -214,7 +215,7 @@ class Method(ABC):
 
     def complete(self, recipe: Recipe, output: Output) -> Recipe:
         """The recipe with the method's own defaults where the user left settings open."""
-        return replace(recipe, options={**asdict(self.Options()), **recipe.options})
+        return replace(recipe, options={**to_plain(self.Options()), **to_plain(recipe.options)})
 
     @abstractmethod
     def fit(self, job: Job) -> Generator[Step, None, Parts]:

@@ -16,7 +16,7 @@ from tuneworks.core.records import to_plain
 from tuneworks.core.text import Text
 from tuneworks.core.types import Recipe
 from tuneworks.core.workspace import Workspace
-from tuneworks.flows.fitting import fit
+from tuneworks.flows.fitting import BASE_OPTIONS, fit
 from tuneworks.flows.held_out import run
 from tuneworks.flows.plan_run import DEFAULT_METHOD, WEIGHTLESS_BASE, Plan
 from tuneworks.statistics import score_arrays
@@ -53,7 +53,7 @@ def _before(plan: Plan) -> Recipe | None:
         return None
     for method in (UNTUNED, DEFAULT_METHOD):
         if kind in registry.load("methods", method).output_kinds and recipe.method != method:
-            options = {k: v for k, v in recipe.options.items() if k in ("max_length", "sentences")}
+            options = {k: v for k, v in recipe.options.items() if k in BASE_OPTIONS}
             return Recipe(base=weighty[0], method=method, options=options)
     return None
 
@@ -86,4 +86,4 @@ def _fitted_scores(workspace: Workspace, plan: Plan, recipe: Recipe, listener: L
     with tempfile.TemporaryDirectory() as folder:
         options = replace(recipe, seed=plan.config.recipe.seed)
         fitted = fit(plan.data, options, folder=Path(folder), cache=workspace.cache, listener=listener)
-        return run(fitted.open(Path(folder), plan.data.spec), plan.data.test, listener)
+        return run(fitted.open(Path(folder), plan.data.spec), plan.data.test, workspace.cache, listener)

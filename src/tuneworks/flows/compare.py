@@ -42,5 +42,5 @@ def compare(
 def _tallies(workspace: Workspace, version: ModelVersion, plan: Plan, listener: Listener) -> Mapping[str, Tally]:
     """The version's metrics as tallies on the plan's test rows, seen with the version's own labels."""
     examples = relabelled(plan, version.spec.labels)
-    scores: Any = run(open_version(workspace, version), examples, listener)
+    scores: Any = run(open_version(workspace, version), examples, workspace.cache, listener)
     return plan.data.task.tally(version.spec, scores, examples)

@@ -46,7 +46,7 @@ def evaluate(
     workspace = workspace or Workspace.open()
     chosen = version_of(workspace, version)
     plan = plan_of(workspace, chosen, dataset)
-    scores = run(open_version(workspace, chosen), plan.data.test, listener)
+    scores = run(open_version(workspace, chosen), plan.data.test, workspace.cache, listener)
     evaluation = plan.data.task.score(chosen.spec, scores, plan.data.test)
     return write_report(workspace, chosen, plan, evaluation, scores, listener=listener)
 

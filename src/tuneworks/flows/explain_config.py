@@ -40,11 +40,9 @@ def explain_config(
 
 def explained(given: RunConfig, used: RunConfig) -> list[Explained]:
     """Settings told apart: what the user changed, what the data changed, what is as it always is."""
-    defaults, asked = flat(defaults_of(used)), flat(given)
-    return [Explained(key, value, _source(key, value, defaults, asked)) for key, value in flat(used).items()]
-
-
-def _source(key: str, value: Any, defaults: Mapping[str, Any], given: Mapping[str, Any]) -> str:
-    if key in given and given[key] != defaults.get(key):
-        return "user"
-    return "default" if key in defaults and value == defaults[key] else "derived"
+    untouched, defaults = flat(RunConfig()), flat(defaults_of(used))
+    named = {key for key, value in flat(given).items() if value != untouched.get(key)}
+    return [
+        Explained(key, value, "user" if key in named else "default" if value == defaults.get(key) else "derived")
+        for key, value in flat(used).items()
+    ]

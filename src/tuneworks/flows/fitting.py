@@ -7,14 +7,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tuneworks.core import registry
 from tuneworks.core.contracts import Examples, Job, LoadedBase, Method, Model, Step, Task
-from tuneworks.core.errors import InvalidConfig
+from tuneworks.core.errors import InvalidConfig, UnsuitableData
 from tuneworks.core.events import Listener, advance, silent
 from tuneworks.core.text import Text
 from tuneworks.core.types import BaseUse, Output, Recipe, TaskSpec
 from tuneworks.serving.loaded import assemble, load_base
-from tuneworks.statistics.feature_cache import FeatureCache
+from tuneworks.statistics.feature_cache import CachedBase
 from tuneworks.statistics.intervals import value
 
 BASE_OPTIONS = ("max_length",)
@@ -52,8 +54,9 @@ def fit(
     _must_fit(method, recipe, output)
     recipe = method.complete(recipe, output)
     uses = uses_of(recipe, data.spec)
+    _must_have_labels(data, output)
     files = base_files(uses, data, recipe, folder=folder, cache=cache, champion=champion, listener=listener)
-    bases = [(use, load_base(use, files)) for use in uses]
+    bases = [(use, CachedBase(load_base(use, files), cache)) for use in uses]
     job = Job(
         output,
         data.spec,
@@ -61,7 +64,7 @@ def fit(
         data.train,
         data.validation,
         bases,
-        features=Features(bases, data.spec, output, cache, listener),
+        features=Features(bases, data.spec, output, listener),
         measure=measure_of(data.task, data.spec),
         champion=_same_labels(champion, data.spec),
     )
@@ -86,6 +89,7 @@ def uses_of(recipe: Recipe, spec: TaskSpec) -> tuple[BaseUse, ...]:
         recipe.base if isinstance(recipe.base, Mapping) else dict.fromkeys(spec.inputs.values(), (recipe.base or "",))
     )
     listed = [(column, address) for column, addresses in named.items() for address in addresses]
+    _must_read_inputs(named, spec)
     weighty_first = sorted(range(len(listed)), key=lambda i: (":" not in listed[i][1], i))
     folder_of = {i: "" if rank == 0 else f"base_{rank}" for rank, i in enumerate(weighty_first)}
     return tuple(BaseUse(c, family_of(a), a, folder_of[i]) for i, (c, a) in enumerate(listed))
@@ -93,18 +97,18 @@ def uses_of(recipe: Recipe, spec: TaskSpec) -> tuple[BaseUse, ...]:
 
 def family_of(address: str, column_kind: str = "text") -> str:
     """The name of the base family that serves an address."""
-    if ":" not in address and address in registry.names("bases"):
-        return address
-    for name in registry.names("bases"):
+    names = registry.names("bases")
+    for name in [address, *names] if address in names else names:
         if registry.load("bases", name)().accepts(address, column_kind):
             return name
+    weightless = [name for name in names if registry.load("bases", name)().accepts(name, column_kind)]
     raise InvalidConfig(
         Text(f"No base model answers to the address {address!r}.", f"没有基础模型对应地址 {address!r}。"),
         Text(
             "Use pkg:PACKAGE (an installed package with weights), path:FOLDER (a Hugging Face folder), hf:OWNER/NAME, "
-            f"or a base without weights: {', '.join(registry.names('bases'))}.",
+            f"or a base without weights: {', '.join(weightless)}.",
             "请使用 pkg:软件包（自带权重的已安装包）、path:文件夹（Hugging Face 目录）、hf:所有者/名称，"
-            f"或不需要权重的基础模型：{'、'.join(registry.names('bases'))}。",
+            f"或不需要权重的基础模型：{'、'.join(weightless)}。",
         ),
     )
 
@@ -157,17 +161,16 @@ def run_steps(steps: Any, listener: Listener) -> tuple[Mapping[str, bytes], tupl
 
 
 class Features:
-    """Feature blocks of examples, one a base: pooled ones cached on disk by content, all kept for this run."""
+    """Feature blocks of examples, one a base, kept for this run."""
 
     def __init__(
         self,
         bases: Sequence[tuple[BaseUse, LoadedBase]],
         spec: TaskSpec,
         output: Output,
-        cache: Path,
         listener: Listener,
     ) -> None:
-        self._bases, self._output, self._cache, self._listener = bases, output, cache, listener
+        self._bases, self._output, self._listener = bases, output, listener
         self._role_of = {column: role for role, column in spec.inputs.items()}
         self._made: dict[int, tuple[Examples, list[Any]]] = {}
 
@@ -178,12 +181,7 @@ class Features:
 
     def _block(self, use: BaseUse, base: LoadedBase, examples: Examples) -> Any:
         values = examples.inputs[self._role_of[use.column]]
-        if self._output.per_unit:
-            return base.features(values, examples.units, self._listener)
-        if base.width is None:
-            return base.features(values, None, self._listener)
-        store = FeatureCache(self._cache / "features", base.fingerprint, base.width)
-        return store.get(values, lambda missing: base.features(missing, None, self._listener))
+        return base.features(values, examples.units if self._output.per_unit else None, self._listener)
 
 
 def _must_fit(method: Method, recipe: Recipe, output: Output) -> None:
@@ -193,6 +191,35 @@ def _must_fit(method: Method, recipe: Recipe, output: Output) -> None:
             Text(f"The method {recipe.method!r} does not fit this task.", f"方法 {recipe.method!r} 不适用于此任务。"),
             Text(f"Methods that fit: {', '.join(fitting)}.", f"适用的方法：{'、'.join(fitting)}。"),
         )
+
+
+def _must_read_inputs(named: Mapping[str, Sequence[str]], spec: TaskSpec) -> None:
+    """Every column that a base is named for is an input, and has at least one."""
+    inputs = list(spec.inputs.values())
+    wrong = [column for column, addresses in named.items() if column not in inputs or not addresses]
+    if wrong:
+        raise InvalidConfig(
+            Text(
+                f"recipe.base names no base, or no input column: {', '.join(wrong)}. The inputs: {', '.join(inputs)}.",
+                f"recipe.base 未给出基础模型，或列不是输入列：{'、'.join(wrong)}。输入列：{'、'.join(inputs)}。",
+            ),
+            Text("Name bases by input column: {COLUMN: [BASE, ...]}", "请按输入列指定：{列名: [基础模型, ...]}"),
+        )
+
+
+def _must_have_labels(data: Data, output: Output) -> None:
+    """At least one row to learn from carries a label of the list."""
+    for examples in (data.train, data.validation):
+        flat = np.concatenate(examples.targets) if output.per_unit else np.asarray(examples.targets)
+        if (flat >= 0).any():
+            return
+    raise UnsuitableData(
+        Text(
+            f"No row to learn from has one of the labels: {', '.join(data.spec.labels)}.",
+            f"训练数据中没有任何一行带有这些标签：{'、'.join(data.spec.labels)}。",
+        ),
+        Text("Correct spec.labels, or leave it out.", "请修改 spec.labels，或省略此项。"),
+    )
 
 
 def _same_labels(champion: Model | None, spec: TaskSpec) -> Mapping[str, Any]:

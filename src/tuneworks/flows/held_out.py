@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from tuneworks.core import registry
@@ -15,6 +16,7 @@ from tuneworks.core.types import BaseUse, ModelVersion, RunConfig
 from tuneworks.core.workspace import Workspace
 from tuneworks.flows.plan_run import Plan, plan_run
 from tuneworks.serving.loaded import runtime_of
+from tuneworks.statistics.feature_cache import cached
 from tuneworks.statistics.score_arrays import join
 
 ROWS_AT_ONCE = 1024
@@ -32,8 +34,9 @@ def runtime_for(uses: Sequence[BaseUse]) -> Runtime:
     return made
 
 
-def run(model: Model, examples: Examples, listener: Listener = silent) -> Any:
-    """Score arrays of all examples, in chunks, telling the listener how far it is."""
+def run(model: Model, examples: Examples, cache: Path, listener: Listener = silent) -> Any:
+    """Score arrays of all examples, in chunks, telling the listener how far it is; features are kept in the cache."""
+    model = cached(model, cache)
     runtime = runtime_for([use for use, _ in model.bases])
     parts = []
     for begin in range(0, len(examples), ROWS_AT_ONCE):

@@ -108,7 +108,7 @@ def defaults_of(config: RunConfig) -> RunConfig:
     if method is None or config.spec.task is None:
         return RunConfig()
     output = registry.load("tasks", config.spec.task)().output(config.spec)
-    own = registry.load("methods", method)().complete(Recipe(), output)
+    own = registry.load("methods", method)().complete(Recipe(method=DEFAULT_METHOD), output)
     return RunConfig(recipe=own)
 
 

@@ -89,12 +89,12 @@ def _make(workspace: Workspace, run: Run, plan: Plan, listener: Listener) -> tup
             plan.data, plan.config.recipe, folder=folder, cache=workspace.cache, champion=champion, listener=listener
         )
         model = fitted.open(folder, plan.data.spec)
-        scores = run_model(model, plan.data.test, listener)
+        scores = run_model(model, plan.data.test, workspace.cache, listener)
         evaluation = plan.data.task.score(plan.data.spec, scores, plan.data.test)
         version = _version(workspace, run, plan, fitted, evaluation, parent)
         files: dict[str, Path | bytes] = {
             **fitted.files,
-            "golden.json": _golden(plan, model),
+            "golden.json": _golden(plan, model, workspace.cache),
             "history.jsonl": _history(fitted.history, time.monotonic() - began),
             "README.md": model_card(version, evaluation, languages=_languages(plan)).encode(),
         }
@@ -123,14 +123,14 @@ def _version(
     )
 
 
-def _golden(plan: Plan, model: Model) -> bytes:
+def _golden(plan: Plan, model: Model, cache: Path) -> bytes:
     """Some held-out inputs, the longest among them, with the scores they give: the seal's examples."""
     test = plan.data.test
     longest = max(range(len(test)), key=lambda i: sum(len(str(values[i])) for values in test.inputs.values()))
     examples = test.take(sorted({longest, *range(min(GOLDEN_ROWS, len(test)))}))
     columns = plan.data.spec.inputs.values()
     rows = [{column: row.get(column) for column in columns} for row in examples.rows]
-    return golden(rows, run_model(model, examples), labels=plan.data.spec.labels)
+    return golden(rows, run_model(model, examples, cache), labels=plan.data.spec.labels)
 
 
 def _history(steps: Sequence[Step], seconds: float) -> bytes:

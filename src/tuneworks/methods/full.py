@@ -67,6 +67,7 @@ class Full(Method):
     def fit(self, job: Job) -> Generator[Step, None, Parts]:
         options = Options(**job.recipe.options)
         use, encoder = _one_encoder(job)
+        torch.manual_seed(job.recipe.seed)
         network = Network(encoder, job.output.size, options.dropout)
         _freeze_embeddings(encoder, options)
         if options.start_from_linear:

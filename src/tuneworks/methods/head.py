@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuneworks.core.contracts import Job, Method, Parts, Step
+from tuneworks.core.errors import InvalidConfig
 from tuneworks.core.text import Text
 from tuneworks.statistics import features, linear
 from tuneworks.statistics.calibration import fit_temperature, softmax
@@ -30,6 +31,16 @@ class Options:
 
     strengths: tuple[float, ...] = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
     balanced: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.strengths or min(self.strengths) <= 0:
+            raise InvalidConfig(
+                Text(
+                    f"recipe.options.strengths must be numbers above 0; received {list(self.strengths)}.",
+                    f"recipe.options.strengths 应为大于 0 的数字，实际为 {list(self.strengths)}。",
+                ),
+                Text("For example: [0.3, 1.0, 3.0]", "例如：[0.3, 1.0, 3.0]"),
+            )
 
 
 @dataclass(frozen=True, order=True)
@@ -70,7 +81,7 @@ class Head(Method):
             if len(trials) > PATIENCE and max(trials) not in trials[-PATIENCE:]:
                 break
         best = max(trials)
-        task, scales = linear.problem(rows.blocks, rows.targets, job.output.size, balanced=options.balanced)
+        task, scales = _problem(job, rows, np.arange(len(rows.targets)), options)
         head = linear.to_head(linear.fit(task, best.strength), scales, best.temperature)
         values = {"strength": best.strength, "temperature": best.temperature, "validation": best.measured}
         yield Step(total, total, Text("fitted", "拟合完成"), values)
@@ -91,10 +102,7 @@ class _Fitting:
 
     def __init__(self, job: Job, rows: _Rows, fold: Fold, options: Options) -> None:
         self.chosen_on = fold.choose_on
-        own = features.take(rows.blocks, fold.fit_on)
-        self._task, self._scales = linear.problem(
-            own, rows.targets[fold.fit_on], job.output.size, balanced=options.balanced
-        )
+        self._task, self._scales = _problem(job, rows, fold.fit_on, options)
         self._held_out = features.take(rows.blocks, fold.choose_on)
         self._point: Floats | None = None
         self.logits: Floats
@@ -112,8 +120,16 @@ def _rows_of(job: Job) -> _Rows:
         targets = np.concatenate(parts).astype(np.int64)
     else:
         owners, targets = np.arange(len(parts)), np.asarray(parts, dtype=np.int64)
-    known = targets >= 0
-    return _Rows(features.take(blocks, np.flatnonzero(known)), targets[known], owners[known])
+    return _Rows(blocks, targets, owners)
+
+
+def _problem(
+    job: Job, rows: _Rows, chosen: NDArray[np.int64], options: Options
+) -> tuple[linear.Problem, list[features.Scale]]:
+    """The regression on chosen rows; those whose label is outside the list are measured by and not learnt from."""
+    known = chosen[rows.targets[chosen] >= 0]
+    blocks = features.take(rows.blocks, known) if len(known) < len(rows.targets) else rows.blocks
+    return linear.problem(blocks, rows.targets[known], job.output.size, balanced=options.balanced)
 
 
 def _folds(job: Job, owners: NDArray[np.int64]) -> list[Fold]:
@@ -137,7 +153,8 @@ def _trial(job: Job, rows: _Rows, strength: float, folds: Sequence[_Fitting]) ->
     truth = rows.targets[held_out]
     temperature = fit_temperature(logits, truth)
     probabilities = softmax(logits, temperature)
-    loss = -float(np.log(probabilities[np.arange(len(truth)), truth] + 1e-12).mean())
+    known = np.flatnonzero(truth >= 0)
+    loss = -float(np.log(probabilities[known, truth[known]] + 1e-12).mean()) if len(known) else 0.0
     measured = round(_measure(job, probabilities, held_out, rows.owners), 6)
     return Trial(measured, -loss, strength, temperature)
 

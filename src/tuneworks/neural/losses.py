@@ -9,7 +9,12 @@ from torch.nn import functional
 
 
 def cross_entropy(logits: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor:
-    """Mean cross-entropy of logits (M, C) against class numbers (M,); -1 is left out; ``weights`` (C,) by class."""
+    """Mean cross-entropy of logits (M, C) against class numbers (M,); -1 is left out; ``weights`` (C,) by class.
+
+    Nothing to learn from (no row, or all -1) is no loss.
+    """
+    if not (targets >= 0).any():
+        return logits.sum() * 0.0
     return functional.cross_entropy(logits, targets, weight=weights, ignore_index=-1)
 
 

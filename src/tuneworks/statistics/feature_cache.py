@@ -12,14 +12,48 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from tuneworks.core.contracts import LoadedBase, Model
+from tuneworks.core.events import Listener, silent
 from tuneworks.statistics.features import Floats
 
 KEY = 32
+
+
+class CachedBase(LoadedBase):
+    """A base whose pooled features are kept in the cache: what was embedded once by equal weights is not again."""
+
+    def __init__(self, base: LoadedBase, cache: Path) -> None:
+        self._base, self._folder = base, cache / "features"
+        self.fingerprint, self.width = base.fingerprint, base.width
+        self.files, self.has_network = base.files, base.has_network
+
+    def features(
+        self,
+        values: Sequence[Any],
+        units: Sequence[Sequence[tuple[int, int]]] | None = None,
+        listener: Listener = silent,
+    ) -> Any:
+        if units is not None or self.width is None:
+            return self._base.features(values, units, listener)
+        store = FeatureCache(self._folder, self.fingerprint, self.width)
+        return store.get(values, lambda missing: self._base.features(missing, None, listener))
+
+    def network(self) -> Any:
+        return self._base.network()
+
+    def truncated(self, values: Sequence[Any]) -> Sequence[bool]:
+        return self._base.truncated(values)
+
+
+def cached(model: Model, cache: Path) -> Model:
+    """The model with every base's pooled features kept in the cache."""
+    return replace(model, bases=tuple((use, CachedBase(base, cache)) for use, base in model.bases))
 
 
 class FeatureCache:

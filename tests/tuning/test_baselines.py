@@ -1,0 +1,78 @@
+"""What a model must beat is fitted once a dataset, and is what it says it is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tests.tiny import tiny_encoder
+from tuneworks.core import registry
+from tuneworks.core.types import Event, Recipe, RunConfig
+from tuneworks.core.workspace import Workspace
+from tuneworks.flows.add import add
+from tuneworks.flows.baselines import BEFORE, MAJORITY, NGRAMS, baselines
+from tuneworks.flows.plan_run import Plan, plan_run
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory):
+    with Workspace.open(tmp_path_factory.mktemp("baselines") / ".tuneworks") as opened:
+        for name in registry.names("tasks"):
+            columns, rows = registry.load("tasks", name)().sample(150, 0)
+            add(rows, name=name, kinds={column.name: column.kind for column in columns}, workspace=opened)
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return f"path:{tiny_encoder(tmp_path_factory.mktemp('tiny'))}"
+
+
+def planned(workspace: Workspace, recipe: Recipe, dataset: str = "text-classification") -> Plan:
+    return plan_run(workspace, RunConfig(dataset=dataset, recipe=recipe))
+
+
+@pytest.mark.parametrize(
+    ("dataset", "method"),
+    [
+        ("text-classification", "zero-shot"),
+        ("text-classification", "head"),
+        ("text-classification", "full"),
+        ("token-classification", "head"),
+        ("token-classification", "full"),
+    ],
+)
+def test_a_tuned_encoder_must_beat_the_commonest_answer_n_grams_and_itself(
+    workspace: Workspace, tiny: str, dataset: str, method: str
+) -> None:
+    plan = planned(workspace, Recipe(tiny, method), dataset)
+    made = dict(baselines(workspace, plan))
+    others = {BEFORE} if method != "head" or dataset == "text-classification" else set()
+    assert made.keys() == {MAJORITY, NGRAMS} | others
+    for scores in made.values():
+        assert len(scores) == len(plan.data.test)
+        plan.data.task.score(plan.data.spec, scores, plan.data.test)
+
+
+def test_n_grams_need_not_beat_themselves(workspace: Workspace) -> None:
+    assert [name for name, _ in baselines(workspace, planned(workspace, Recipe("ngrams", "head")))] == [MAJORITY]
+
+
+def test_the_commonest_answer_has_its_share(workspace: Workspace) -> None:
+    plan = planned(workspace, Recipe("ngrams", "head"))
+    ((_, scores),) = baselines(workspace, plan)
+    shares = np.bincount(plan.data.train.targets) / len(plan.data.train)
+    assert np.allclose(scores, shares)
+    answers = plan.data.task.decode(plan.data.spec, scores, plan.data.test)
+    assert {answer.label for answer in answers} == {plan.data.spec.labels[shares.argmax()]}
+
+
+def test_a_second_time_nothing_is_fitted_and_everything_is_equal(workspace: Workspace, tiny: str) -> None:
+    plan = planned(workspace, replace(Recipe(tiny, "head"), options={"max_length": 16}))
+    heard: list[list[Event]] = [[], []]
+    first, second = ([scores for _, scores in baselines(workspace, plan, events.append)] for events in heard)
+    assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+    assert [event for event in heard[0] if event.kind == "baseline"]
+    assert heard[1] == []
