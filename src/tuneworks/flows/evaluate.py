@@ -61,24 +61,14 @@ def write_report(
     listener: Listener = silent,
 ) -> Report:
     """Compare the scores with every baseline on the same rows, and write the report."""
-    spec, test = plan.data.spec, plan.data.test
-    own = plan.data.task.tally(spec, scores, test)
-    comparisons = tuple(
-        compare(plan.data.task.tally(spec, other, test), own, metric=evaluation.metric, name=name)
-        for name, other in baselines(workspace, plan, listener)
-    )
+    comparisons = _compared(workspace, plan, scores, evaluation.metric, listener)
     folder = workspace.reports / version.label
     html, facts = folder / "report.html", folder / "report.json"
     scored = _times_scored(facts, plan)
     history = history_of(workspace, version)
     provenance = _provenance(workspace, version, plan, history, len(scored))
-    page = render_report(
-        version,
-        evaluation,
-        comparisons=comparisons,
-        history=[line for line in history if "step" in line],
-        provenance=provenance,
-    )
+    steps = [line for line in history if "step" in line]
+    page = render_report(version, evaluation, comparisons=comparisons, history=steps, provenance=provenance)
     content = {
         "version": version,
         "evaluation": evaluation,
@@ -92,6 +82,16 @@ def write_report(
     write_atomically(html, page.encode())
     tell(listener, "report", Text(f"Report: {html}", f"报告：{html}"))
     return Report(version, evaluation, comparisons, html, facts)
+
+
+def _compared(workspace: Workspace, plan: Plan, scores: Any, metric: str, listener: Listener) -> tuple[Comparison, ...]:
+    """The scores against each baseline's, paired on the plan's test rows."""
+    task, spec, test = plan.data.task, plan.data.spec, plan.data.test
+    own = task.tally(spec, scores, test)
+    return tuple(
+        compare(task.tally(spec, other, test), own, metric=metric, name=name)
+        for name, other in baselines(workspace, plan, listener)
+    )
 
 
 def _provenance(
