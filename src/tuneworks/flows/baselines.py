@@ -24,7 +24,7 @@ from tuneworks.statistics import score_arrays
 UNTUNED = "zero-shot"
 MAJORITY = Text("commonest answer", "最常见答案")
 NGRAMS = Text("character n-grams", "字符 n 元")
-BEFORE = Text("base before tuning", "调优前的基础模型")
+BEFORE = Text("base before tuning", "微调前的基础模型")
 
 
 def baselines(workspace: Workspace, plan: Plan, listener: Listener = silent) -> Iterator[tuple[Text, Any]]:

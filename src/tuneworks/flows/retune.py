@@ -171,7 +171,7 @@ def _nothing_judged(deployment: str) -> InvalidInput:
             f"还没有人为 {deployment!r} 的预测给出正确答案，没有可学习的新内容。",
         ),
         Text(
-            "Send the truth for some predictions: tuneworks feedback PREDICTION_ID VALUE, or "
+            "Send the truth for some predictions: tuneworks feedback PREDICTION_ID --value VALUE, or "
             "POST /v1/predictions/{id}/feedback",
             "请为部分预测给出正确值：tuneworks feedback 预测ID 值，或 POST /v1/predictions/{id}/feedback",
         ),

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tuneworks.core import registry
-from tuneworks.core.contracts import LoadedBase, Row
+from tuneworks.core.contracts import Row
 from tuneworks.core.errors import TuneworksError
 from tuneworks.core.evaluation import Finding
 from tuneworks.core.events import Listener, silent
@@ -29,7 +29,7 @@ def cut_by_model(rows: Sequence[Row], spec: TaskSpec, *, cache: Path, listener: 
         if ":" not in address:
             continue  # a base without weights reads texts of any length
         try:
-            cut = _loaded(address, column, texts, cache, listener).truncated(texts)
+            cut = _cut(address, column, texts, cache, listener)
         except TuneworksError:
             continue  # a base that cannot be had here is tune's to refuse, with its own advice
         share = sum(cut) / max(1, len(cut))
@@ -49,8 +49,9 @@ def cut_by_model(rows: Sequence[Row], spec: TaskSpec, *, cache: Path, listener: 
         )
 
 
-def _loaded(address: str, column: str, texts: Sequence[str], cache: Path, listener: Listener) -> LoadedBase:
+def _cut(address: str, column: str, texts: Sequence[str], cache: Path, listener: Listener) -> Sequence[bool]:
+    """For each text, whether the base at the address does not read its end."""
     use = BaseUse(column, family_of(address), address, "")
     made = registry.load("bases", use.name)().fit(address, texts, options={}, cache=cache, listener=listener)
     with tempfile.TemporaryDirectory() as folder:
-        return load_base(use, files_in(Path(folder), made))
+        return load_base(use, files_in(Path(folder), made)).truncated(texts)

@@ -163,7 +163,11 @@ def _merged(
     name: str | None,
 ) -> RunConfig:
     spec: TaskSpec = replace(config.spec, target=target or config.spec.target, task=task or config.spec.task)
-    chosen: Any = base if base is None or isinstance(base, str) else {c: tuple(a) for c, a in base.items()}
+    chosen: Any = (
+        base
+        if base is None or isinstance(base, str)
+        else {c: (a,) if isinstance(a, str) else tuple(a) for c, a in base.items()}
+    )
     recipe: Recipe = replace(config.recipe, base=chosen or config.recipe.base, method=method or config.recipe.method)
     return replace(config, dataset=dataset or config.dataset, name=name or config.name, spec=spec, recipe=recipe)
 

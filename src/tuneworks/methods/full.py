@@ -156,7 +156,7 @@ def _one_encoder(job: Job) -> tuple[Any, Encoder]:
         raise InvalidConfig(
             Text(
                 f"Full tuning needs one base with a network; given: {named}.",
-                f"完整调优需要一个带网络的基础模型，当前为：{named}。",
+                f"完整微调需要一个带网络的基础模型，当前为：{named}。",
             ),
             Text(
                 "Choose one encoder with --base, or use --method head.",

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
-from transformers import AutoModel
+from transformers import AutoConfig, AutoModel
 from transformers.utils import logging
 
 from tuneworks.neural.batches import Batch, Piece, batches_of, pieces_of
@@ -85,17 +85,32 @@ class Encoder(nn.Module):
 
 def load_encoder(files: Mapping[str, Path]) -> Encoder:
     """An encoder from its files (see ``FOLDER_FILES``); nothing is fetched and no code in the folder is run."""
-    settings = Settings.from_json(files[SETTINGS_FILE].read_bytes()) if SETTINGS_FILE in files else Settings()
     with tempfile.TemporaryDirectory() as place:
         for name in FOLDER_FILES:
             if name in files:
                 (Path(place) / name).symlink_to(files[name].absolute())
         model = _quietly_loaded(place)
+    model.eval()
+    return Encoder(model, load_tokenizer(files), load_settings(files))
+
+
+def load_tokenizer(files: Mapping[str, Path]) -> Tokenizer:
+    """The encoder's tokenizer, neither padding nor cutting."""
     tokenizer = Tokenizer.from_file(str(files["tokenizer.json"]))
     tokenizer.no_padding()
     tokenizer.no_truncation()
-    model.eval()
-    return Encoder(model, tokenizer, settings)
+    return tokenizer
+
+
+def width_of(files: Mapping[str, Path]) -> int:
+    """How many features the encoder gives, as its configuration says."""
+    stated = json.loads(files["config.json"].read_text(encoding="utf-8"))
+    return int(AutoConfig.for_model(**stated).hidden_size)
+
+
+def load_settings(files: Mapping[str, Path]) -> Settings:
+    """How the encoder's texts are read."""
+    return Settings.from_json(files[SETTINGS_FILE].read_bytes()) if SETTINGS_FILE in files else Settings()
 
 
 def _quietly_loaded(folder: str) -> nn.Module:

@@ -22,7 +22,9 @@ def softmax(logits: ndarray, temperature: float = 1.0) -> ndarray:
 def fit_temperature(logits: ndarray, truth: ndarray) -> float:
     """The temperature, 0.05 to 20, that minimises the negative log-likelihood (Guo et al. 2017, arXiv 1706.04599).
 
-    Rows whose truth is -1 teach nothing; without any other row, or where all classes are one, it is 1.
+    The true class counts (n + 1) / (n + 2) of n rows, the others share the rest (Platt 1999): a few rows, all answered
+    rightly, do not make a model certain. Rows whose truth is -1 teach nothing; without any other row, or where all
+    classes are one, it is 1.
     """
     known = np.asarray(truth) >= 0
     chosen = np.asarray(logits, dtype=np.float64)[known], np.asarray(truth)[known]
@@ -72,4 +74,8 @@ def bins_of(confidence: ndarray) -> ndarray:
 
 
 def _loss(logits: ndarray, truth: ndarray) -> float:
-    return float(-np.mean(log_softmax(logits, axis=1)[np.arange(len(truth)), truth]))
+    rows, classes = logits.shape
+    logs = log_softmax(logits, axis=1)
+    right = logs[np.arange(rows), truth]
+    wrong = (logs.sum(axis=1) - right) / (classes - 1)
+    return float(-np.mean((rows + 1) * right + wrong) / (rows + 2))
