@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from scipy import sparse
 
 from tuneworks.core.contracts import Base, LoadedBase
@@ -45,7 +44,7 @@ class LoadedNgrams(LoadedBase):
 
     def __init__(self, state: bytes) -> None:
         self.fingerprint = f"ngrams-{sha256_of_bytes(state)[:16]}"
-        self._vectoriser = ngrams.load_vocabulary(state)
+        self._vocabulary = ngrams.load_vocabulary(state)
 
     def features(
         self,
@@ -55,24 +54,11 @@ class LoadedNgrams(LoadedBase):
     ) -> Block:
         texts = [str(value or "") for value in values]
         if units is None:
-            made = self._counted(texts)
+            made = self._vocabulary.transform(texts)
         else:
-            made = sparse.hstack(
-                [
-                    self._counted([text[a:b] for text, spans in zip(texts, units, strict=True) for a, b in spans]),
-                    self._counted(
-                        [
-                            text[max(0, a - CONTEXT) : b + CONTEXT]
-                            for text, spans in zip(texts, units, strict=True)
-                            for a, b in spans
-                        ]
-                    ),
-                ]
-            ).tocsr()
+            places = [(text, a, b) for text, spans in zip(texts, units, strict=True) for a, b in spans]
+            inside = self._vocabulary.transform([text[a:b] for text, a, b in places])
+            around = self._vocabulary.transform([text[max(0, a - CONTEXT) : b + CONTEXT] for text, a, b in places])
+            made = sparse.hstack([inside, around]).tocsr()
         advance(listener, Text("n-gram features", "n 元特征"), len(texts), len(texts))
         return made
-
-    def _counted(self, texts: list[str]) -> Block:
-        if not texts:
-            return sparse.csr_matrix((0, len(self._vectoriser.vocabulary)), dtype=np.float32)
-        return self._vectoriser.transform(texts)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Sequence
-from typing import Any
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from sklearn.feature_extraction.text import TfidfVectorizer
+from numpy.typing import NDArray
+from scipy import sparse
 
 
 def normalised(text: str) -> str:
@@ -16,35 +18,66 @@ def normalised(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", text).lower().split())
 
 
+def grams_of(text: str, longest: int) -> Iterator[str]:
+    """The n-grams of one to ``longest`` characters inside each word, the blanks at its ends included.
+
+    >>> list(grams_of("A b", 2))
+    [' ', 'a', ' ', ' a', 'a ', ' ', 'b', ' ', ' b', 'b ']
+    """
+    for word in normalised(text).split():
+        padded = f" {word} "
+        for length in range(1, min(longest, len(padded)) + 1):
+            for start in range(len(padded) - length + 1):
+                yield padded[start : start + length]
+
+
 def fit_vocabulary(texts: Sequence[str], *, longest: int, smallest_count: int, most: int) -> bytes:
-    """The n-grams worth counting and their inverse document frequencies, as JSON."""
-    vectoriser = _vectoriser(longest, smallest_count, most)
-    try:
-        vectoriser.fit(texts)
-    except ValueError:
-        vectoriser = _vectoriser(longest, 1, most)
-        vectoriser.fit([*texts, "a"])
-    grams = sorted(vectoriser.vocabulary_, key=vectoriser.vocabulary_.__getitem__)
-    state = {"longest": longest, "grams": grams, "idf": [round(float(v), 6) for v in vectoriser.idf_]}
+    """The n-grams worth counting, those in at least ``smallest_count`` texts, and their weights, as JSON.
+
+    At most the ``most`` commonest are kept. The weight is the smoothed inverse document frequency
+    ``ln((1 + texts) / (1 + texts with it)) + 1``.
+    """
+    times, texts_with = Counter[str](), Counter[str]()
+    for text in texts:
+        counts = Counter(grams_of(text, longest))
+        times.update(counts)
+        texts_with.update(counts.keys())
+    known = [gram for gram, count in texts_with.items() if count >= smallest_count] or list(texts_with) or ["a"]
+    grams = sorted(sorted(known, key=lambda gram: (-times[gram], gram))[:most])
+    weights = [round(float(np.log((1 + len(texts)) / (1 + texts_with[gram]))) + 1, 6) for gram in grams]
+    state = {"longest": longest, "grams": grams, "idf": weights}
     return json.dumps(state, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def load_vocabulary(data: bytes) -> TfidfVectorizer:
-    """The vectoriser that :func:`fit_vocabulary` described."""
+@dataclass(frozen=True)
+class Vocabulary:
+    """N-grams with their columns and weights."""
+
+    longest: int
+    column_of: dict[str, int]
+    weights: NDArray[np.float32]
+
+    def transform(self, texts: Sequence[str]) -> sparse.csr_matrix:
+        """TF-IDF features (N, D) with ``1 + ln(count)`` as term frequency; rows of norm 1, or empty."""
+        columns: list[int] = []
+        counts: list[int] = []
+        ends = [0]
+        for text in texts:
+            known = (gram for gram in grams_of(text, self.longest) if gram in self.column_of)
+            found = Counter(map(self.column_of.__getitem__, known))
+            columns += sorted(found)
+            counts += [found[column] for column in columns[ends[-1] :]]
+            ends.append(len(columns))
+        at = np.asarray(columns, dtype=np.int32)
+        values = ((1 + np.log(np.asarray(counts, dtype=np.float32))) * self.weights[at]).astype(np.float32)
+        made = sparse.csr_matrix((values, at, np.asarray(ends)), shape=(len(texts), len(self.weights)))
+        norms = np.sqrt(np.asarray(made.multiply(made).sum(axis=1)).ravel())
+        made.data /= np.repeat(np.maximum(norms, 1e-12), np.diff(made.indptr)).astype(np.float32)
+        return made
+
+
+def load_vocabulary(data: bytes) -> Vocabulary:
+    """The vocabulary that :func:`fit_vocabulary` described."""
     state = json.loads(data)
-    vectoriser = _vectoriser(state["longest"], 1, None, vocabulary={gram: i for i, gram in enumerate(state["grams"])})
-    vectoriser.idf_ = np.asarray(state["idf"], dtype=np.float64)
-    return vectoriser
-
-
-def _vectoriser(longest: int, smallest_count: int, most: int | None, vocabulary: Any = None) -> TfidfVectorizer:
-    return TfidfVectorizer(
-        analyzer="char_wb",
-        ngram_range=(1, longest),
-        min_df=smallest_count,
-        max_features=most,
-        sublinear_tf=True,
-        preprocessor=normalised,
-        vocabulary=vocabulary,
-        dtype=np.float32,
-    )
+    columns = {gram: column for column, gram in enumerate(state["grams"])}
+    return Vocabulary(state["longest"], columns, np.asarray(state["idf"], dtype=np.float32))
