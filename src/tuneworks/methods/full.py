@@ -19,6 +19,7 @@ from tuneworks.neural.batches import Batch, Piece
 from tuneworks.neural.encoder import SETTINGS_FILE, WEIGHTS_FILE, Encoder, weights_of
 from tuneworks.neural.loop import Schedule, Training
 from tuneworks.neural.losses import LOSSES
+from tuneworks.neural.workers import side_by_side
 from tuneworks.statistics import linear
 from tuneworks.statistics.calibration import fit_temperature, softmax
 from tuneworks.statistics.features import split_units
@@ -27,7 +28,7 @@ EPOCHS = 3
 LEARNING_RATES = {"classes": 3e-4, "token_classes": 2e-4}
 ROWS_A_BATCH = 32
 LARGE_VOCABULARY = 100_000
-TOKENS_AT_ONCE = 2048
+TOKENS_AT_ONCE = 512
 START_UNITS = 40_000
 
 
@@ -139,9 +140,12 @@ class _Side:
 
     def logits(self, network: Network) -> np.ndarray:
         made = np.zeros((len(self.flat), self._size), np.float32)
-        with torch.inference_mode():
-            for batch in self._encoder.batches(self.pieces, TOKENS_AT_ONCE):
-                made[self.rows(batch)] = network(batch, self._per_unit).numpy()
+
+        def answer(batch: Batch) -> None:
+            made[self.rows(batch)] = network(batch, self._per_unit).numpy()
+
+        for _ in side_by_side(answer, self._encoder.batches(self.pieces, TOKENS_AT_ONCE)):
+            pass
         return made
 
     def scores(self, network: Network) -> Any:
@@ -181,14 +185,17 @@ def _start(network: Network, job: Job) -> Generator[Step, None, None]:
     some = job.train.take(sorted(random.permutation(len(job.train))[:count].tolist()))
     side = _Side(network.encoder, job, some)
     states = np.zeros((len(side.flat), network.encoder.width), np.float32)
-    done = 0
     network.eval()
-    with torch.inference_mode():
-        for batch in network.encoder.batches(side.pieces, TOKENS_AT_ONCE):
-            made = network.encoder.unit_states(batch) if job.output.per_unit else network.encoder.pooled(batch)
-            states[side.rows(batch)] = made.numpy()
-            done += len(batch.pieces)
-            yield Step(done, len(side.pieces), Text("frozen features for the head's start", "为分类头计算冻结特征"))
+
+    def encode(batch: Batch) -> int:
+        made = network.encoder.unit_states(batch) if job.output.per_unit else network.encoder.pooled(batch)
+        states[side.rows(batch)] = made.numpy()
+        return len(batch.pieces)
+
+    done = 0
+    for encoded in side_by_side(encode, network.encoder.batches(side.pieces, TOKENS_AT_ONCE)):
+        done += encoded
+        yield Step(done, len(side.pieces), Text("frozen features for the head's start", "为分类头计算冻结特征"))
     known = side.flat >= 0
     task, scales = linear.problem([states[known]], side.flat[known], job.output.size)
     head = linear.to_head(linear.fit(task, 1.0), scales)
