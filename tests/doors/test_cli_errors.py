@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import click
@@ -112,13 +113,25 @@ def test_an_empty_workspace_lists_nothing_as_json(capsys: pytest.CaptureFixture[
 def test_interrupting_is_one_line_and_130() -> None:
     words = [sys.executable, "-m", "tuneworks", "predict", "nothing", "-", "--lang", "zh"]
     process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    with pytest.raises(subprocess.TimeoutExpired):
-        process.wait(timeout=3)
+    wait_until_idle(process.pid)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=30)
     assert process.returncode == 130
     assert out == ""
     assert err.strip() == "已中断。"
+
+
+def wait_until_idle(process: int) -> None:
+    """Wait until the process has started up and waits for its input: its processor time stands still."""
+    before = None
+    for _ in range(120):
+        time.sleep(0.5)
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        spent = int(fields[11]) + int(fields[12])
+        if fields[0] == "S" and spent == before:
+            return
+        before = spent
+    raise AssertionError("the process never came to rest")
 
 
 def test_a_run_that_was_cut_off_is_told_once(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
