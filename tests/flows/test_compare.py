@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tuneworks.core import registry
-from tuneworks.core.errors import TuneworksError
+from tuneworks.core.errors import InvalidInput, TuneworksError
 from tuneworks.core.types import ModelVersion
 from tuneworks.core.workspace import Workspace
 from tuneworks.flows.add import add
@@ -84,6 +84,15 @@ def test_taggers_are_compared_on_spans_whatever_types_they_know(workspace: Works
     assert deciding.metric == "span_f1"
     assert deciding.champion.value == pytest.approx(2 / 3, abs=0.03)
     assert deciding.won
+
+
+def test_versions_that_read_other_columns_are_not_compared(workspace: Workspace) -> None:
+    letters = [{"body": row["text"], "topic": row["topic"]} for row in sample_rows(200, seed=2)]
+    add(letters, name="letters", kinds={"body": "text", "topic": "category"}, workspace=workspace)
+    other = tune("letters", target="topic", base="ngrams", workspace=workspace)
+    for pair in ((f"{NAME}@1", other.label), (other.label, f"{NAME}@1")):
+        with pytest.raises(InvalidInput, match="same question"):
+            compare(*pair, workspace=workspace)
 
 
 @pytest.mark.parametrize("pair", [("absent", NAME), (NAME, f"{NAME}@9")])

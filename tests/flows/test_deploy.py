@@ -61,6 +61,13 @@ def test_one_version_may_serve_under_several_names(workspace: Workspace) -> None
     assert predict("beside", [{"text": "a"}], workspace=workspace)[0].deployment == "beside"
 
 
+@pytest.mark.parametrize("name", ["a/b", "../up", "two words", "a@3"])
+def test_a_deployment_has_a_name_that_an_address_can_hold(workspace: Workspace, name: str) -> None:
+    with pytest.raises(InvalidConfig, match="cannot be the name of a deployment"):
+        deploy(NAME, name=name, workspace=workspace)
+    assert workspace.store.get(Deployment, name) is None
+
+
 @pytest.mark.parametrize("move", [deploy, lambda version, workspace: promote(NAME, version, workspace=workspace)])
 def test_a_broken_model_never_becomes_champion(workspace: Workspace, move) -> None:
     before = workspace.store.get(Deployment, NAME)

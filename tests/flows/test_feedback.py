@@ -133,8 +133,10 @@ def test_feedback_needs_one_prediction_that_exists(workspace: Workspace, given: 
         with pytest.raises(NotFound):
             feedback(**said, value="delivery", workspace=workspace)
     for said in ({}, {"prediction": given.id, "key": "order-1"}):
-        with pytest.raises(InvalidInput):
+        with pytest.raises(InvalidInput) as caught:
             feedback(**said, value="delivery", workspace=workspace)
+        assert "tuneworks feedback ID --value VALUE" in caught.value.fix.en
+        assert "tuneworks feedback ID --value 值" in caught.value.fix.zh
 
 
 def test_answers_by_a_version_reference_leave_no_trace(workspace: Workspace) -> None:

@@ -114,7 +114,19 @@ def test_without_judged_predictions_the_way_to_judge_is_said(workspace: Workspac
     with pytest.raises(InvalidInput, match="nothing new to learn") as caught:
         retune(NAME, workspace=workspace)
     assert "tuneworks feedback" in caught.value.fix.en
-    assert "tuneworks feedback" in caught.value.fix.zh
+    assert "tuneworks feedback 预测ID --value 值" in caught.value.fix.zh
+
+
+def test_labels_the_user_named_stay_the_labels(workspace: Workspace) -> None:
+    others = [{**row, "topic": "refund"} for row in refunds(100)]
+    add([*sample_rows(400), *others], name="narrow", workspace=workspace)
+    asked = {"spec.labels": ["delivery", "payment"]}
+    tune("narrow", target="topic", base="ngrams", settings=asked, workspace=workspace)
+    deploy("narrow", workspace=workspace)
+    for _ in range(2):
+        made = predict("narrow", [{"text": "where is my parcel"}], workspace=workspace)[0]
+        feedback(made.id, value="delivery", workspace=workspace)
+        assert retune("narrow", workspace=workspace).version.spec.labels == ("delivery", "payment")
 
 
 @pytest.mark.parametrize(("kind", "split"), [("category", "group(customer)"), ("time", "time(customer)")])

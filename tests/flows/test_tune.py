@@ -108,6 +108,15 @@ def test_what_cannot_be_learnt_starts_no_run(workspace: Workspace, rows, error: 
     assert workspace.store.find(Run) == before
 
 
+@pytest.mark.parametrize("name", ["a/b", "../up", "two words", "a@3"])
+def test_a_model_is_never_named_out_of_its_folder(workspace: Workspace, name: str) -> None:
+    before = workspace.store.find(Run)
+    with pytest.raises(InvalidConfig, match="cannot be the name of a model"):
+        tune_again(workspace, name=name)
+    assert workspace.store.find(Run) == before
+    assert not (workspace.reports / f"{name}@1").exists()
+
+
 @pytest.mark.parametrize(
     ("asked", "error"),
     [

@@ -12,8 +12,9 @@ from tuneworks.core.events import Listener, silent, tell
 from tuneworks.core.text import Text
 from tuneworks.core.types import Column, Dataset, DatasetName
 from tuneworks.core.workspace import Workspace
+from tuneworks.flows.names import DATASET, clean_name, must_be_name
 from tuneworks.flows.rows import write_dataset
-from tuneworks.flows.sources import clean_name, expand, read_files, with_spans
+from tuneworks.flows.sources import expand, read_files, with_spans
 from tuneworks.statistics.columns import typed
 
 PREVIEW_ROWS = 5
@@ -89,15 +90,7 @@ def _name(name: str | None, paths: Sequence[Path]) -> str:
         )
     if name is None:
         return clean_name(paths[0].stem if len(paths) == 1 else paths[0].absolute().parent.name)
-    if clean_name(name) != name:
-        raise InvalidConfig(
-            Text(
-                f"{name!r} cannot be a dataset's name: use letters, digits, point, dash and underscore.",
-                f"{name!r} 不能作为数据集名称：只能使用文字、数字、点、连字符和下划线。",
-            ),
-            Text(f"For example: {clean_name(name)}", f"例如：{clean_name(name)}"),
-        )
-    return name
+    return must_be_name(name, DATASET)
 
 
 def _store(

@@ -7,14 +7,21 @@ from typing import Any
 
 from tuneworks.core.evaluation import Comparison, Tally
 from tuneworks.core.events import Listener, silent
-from tuneworks.core.text import plain
+from tuneworks.core.text import Text, plain
 from tuneworks.core.types import ModelVersion
 from tuneworks.core.workspace import Workspace
 from tuneworks.flows.held_out import plan_of, relabelled, run
 from tuneworks.flows.plan_run import Plan
+from tuneworks.flows.questions import must_ask_alike
 from tuneworks.flows.references import version_of
 from tuneworks.serving.folders import open_version
 from tuneworks.statistics.comparison import compare as compare_tallies
+
+APART = Text(
+    "Compare versions of one task that read the same columns; measure others one by one: "
+    "tuneworks evaluate NAME@NUMBER",
+    "请比较任务和输入列都相同的版本；其他版本请逐个评估：tuneworks evaluate 名称@编号",
+)
 
 
 def compare(
@@ -31,6 +38,7 @@ def compare(
     """
     workspace = workspace or Workspace.open()
     old, new = version_of(workspace, champion), version_of(workspace, challenger)
+    must_ask_alike(old, new, APART)
     plan = plan_of(workspace, new, dataset)
     before, after = (_tallies(workspace, version, plan, listener) for version in (old, new))
     deciding = plan.data.spec.metric or ""

@@ -11,6 +11,7 @@ from tuneworks.core.events import Listener, silent, tell
 from tuneworks.core.text import Text
 from tuneworks.core.types import Deployment, ModelVersion, Served
 from tuneworks.core.workspace import Workspace
+from tuneworks.flows.names import DEPLOYMENT, must_be_name
 from tuneworks.flows.references import version_of
 from tuneworks.serving.engine import engine_of
 from tuneworks.serving.loaded import runtime_of
@@ -29,9 +30,10 @@ def deploy(
     """Make the version the champion of the deployment ``name`` (default: the model's name), or move nothing."""
     workspace = workspace or Workspace.open()
     chosen = version_of(workspace, version)
+    under = must_be_name(name or chosen.name, DEPLOYMENT)
     tell(listener, "seal", Text(f"Checking the seal of {chosen.label}", f"正在校验 {chosen.label} 的封存"))
     served = prepare(workspace, chosen, runtime)
-    deployment = crown(workspace, name or chosen.name, served)
+    deployment = crown(workspace, under, served)
     tell(
         listener, "deployed", Text(f"{deployment.id} serves {chosen.label}", f"{deployment.id} 正在提供 {chosen.label}")
     )

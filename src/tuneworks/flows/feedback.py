@@ -50,7 +50,7 @@ def _found(workspace: Workspace, prediction: str | None, key: str | None) -> Pre
             Text("Feedback needs a prediction's id or its key, one of the two.", "反馈需要预测的 id 或键，二者择一。"),
             Text(
                 "The id comes with every prediction: tuneworks feedback ID --value VALUE",
-                "每次预测都会返回 id：tuneworks feedback ID 值",
+                "每次预测都会返回 id：tuneworks feedback ID --value 值",
             ),
         )
     if prediction is not None:

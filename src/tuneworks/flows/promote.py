@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from tuneworks.core.errors import InvalidInput
 from tuneworks.core.text import Text
 from tuneworks.core.types import Deployment, ModelVersion
 from tuneworks.core.workspace import Workspace
 from tuneworks.flows.deploy import crown, prepare
+from tuneworks.flows.questions import must_ask_alike
 from tuneworks.flows.references import deployment_of, version_of
 
 
@@ -21,22 +21,13 @@ def promote(deployment: str, version: str, *, workspace: Workspace | None = None
 
 def _answers_the_same_question(workspace: Workspace, present: Deployment, challenger: ModelVersion) -> None:
     champion = workspace.store.get(ModelVersion, present.champion.version_id)
-    if champion is None or (champion.spec.task, champion.spec.inputs) == (challenger.spec.task, challenger.spec.inputs):
-        return
-    raise InvalidInput(
-        Text(
-            f"{challenger.label} does not answer the same question as {champion.label}: "
-            f"{_question(challenger)} instead of {_question(champion)}.",
-            f"{challenger.label} 与 {champion.label} 回答的不是同一个问题：前者为 {_question(challenger)}，"
-            f"后者为 {_question(champion)}。",
-        ),
-        Text(
-            f"Callers of {present.id!r} would break. Deploy it under a name of its own: "
-            f"tuneworks deploy {challenger.label} --name NAME",
-            f"{present.id!r} 的调用方会出错。请以另一个名称部署：tuneworks deploy {challenger.label} --name 名称",
-        ),
-    )
-
-
-def _question(version: ModelVersion) -> str:
-    return f"{version.spec.task}({', '.join(version.spec.inputs.values())})"
+    if champion is not None:
+        must_ask_alike(
+            champion,
+            challenger,
+            Text(
+                f"Callers of {present.id!r} would break. Deploy it under a name of its own: "
+                f"tuneworks deploy {challenger.label} --name NAME",
+                f"{present.id!r} 的调用方会出错。请以另一个名称部署：tuneworks deploy {challenger.label} --name 名称",
+            ),
+        )

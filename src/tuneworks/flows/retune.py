@@ -128,6 +128,7 @@ def _move_names(workspace: Workspace, old: Dataset, new: Dataset) -> None:
 
 
 def _config(workspace: Workspace, champion: ModelVersion, dataset: Dataset) -> RunConfig:
+    """The champion's settings on the grown rows; labels are found anew unless its user named them."""
     run = workspace.store.get(Run, champion.run_id)
     if run is None:
         raise NotFound(
@@ -137,7 +138,8 @@ def _config(workspace: Workspace, champion: ModelVersion, dataset: Dataset) -> R
                 f"请重新微调并部署：tuneworks tune {champion.name}",
             ),
         )
-    spec = replace(run.config.spec, labels=())
+    named = run.asked.spec.labels if run.asked else ()
+    spec = replace(run.config.spec, labels=named)
     return replace(run.config, name=champion.name, dataset=dataset.id, spec=spec, from_version=champion.label)
 
 
@@ -173,7 +175,7 @@ def _nothing_judged(deployment: str) -> InvalidInput:
         Text(
             "Send the truth for some predictions: tuneworks feedback PREDICTION_ID --value VALUE, or "
             "POST /v1/predictions/{id}/feedback",
-            "请为部分预测给出正确值：tuneworks feedback 预测ID 值，或 POST /v1/predictions/{id}/feedback",
+            "请为部分预测给出正确值：tuneworks feedback 预测ID --value 值，或 POST /v1/predictions/{id}/feedback",
         ),
     )
 

@@ -21,8 +21,8 @@ def rollback(deployment: str, *, workspace: Workspace | None = None) -> Deployme
     if not present.previous:
         raise InvalidInput(
             Text(
-                f"The deployment {deployment!r} has had one champion only; there is nothing to go back to.",
-                f"部署 {deployment!r} 只有过一个冠军版本，无法回退。",
+                f"The deployment {deployment!r} keeps no earlier champion; there is nothing to go back to.",
+                f"部署 {deployment!r} 没有保留更早的冠军版本，无法回退。",
             ),
             Text(
                 f"Choose a version yourself: tuneworks promote {deployment} NAME@NUMBER",

@@ -1,9 +1,8 @@
-"""Files as raw rows: the reader that accepts a file, the split its name says, the name a dataset gets."""
+"""Files as raw rows: the reader that accepts a file, and the split its name says."""
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +23,6 @@ Row = Mapping[str, Any]
 
 HEAD_BYTES = 65_536
 DATA_SUFFIXES = {".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json", ".conll", ".bio"}
-LONGEST_NAME = 80
 
 
 def read_files(paths: Sequence[Path], listener: Listener = silent) -> list[dict[str, Any]]:
@@ -115,16 +113,6 @@ def split_of(path: Path) -> str | None:
     """
     said = {WORDS[word] for word in re.split(r"[^a-z]+", path.stem.casefold()) if word in WORDS}
     return said.pop() if len(said) == 1 else None
-
-
-def clean_name(text: str) -> str:
-    """A text as a dataset's name: letters, digits, point, dash and underscore; at most 80 of them.
-
-    >>> clean_name("客服 工单@2024 (final)")
-    '客服-工单-2024-final'
-    """
-    kept = re.sub(r"[^\w.-]+", "-", unicodedata.normalize("NFKC", text)).strip("-._")
-    return kept[:LONGEST_NAME].rstrip("-._") or "data"
 
 
 def _naming(path: Path, listener: Listener) -> Listener:

@@ -23,6 +23,7 @@ from tuneworks.core.workspace import Workspace
 from tuneworks.flows.evaluate import write_report
 from tuneworks.flows.fitting import Fitted, fit
 from tuneworks.flows.held_out import run as run_model
+from tuneworks.flows.names import MODEL, must_be_name
 from tuneworks.flows.plan_run import Plan, plan_run
 from tuneworks.flows.references import version_of
 from tuneworks.language.segments import is_chinese
@@ -32,6 +33,7 @@ from tuneworks.serving.seal import golden
 
 RUNNER = "inline"
 GOLDEN_ROWS = 16
+MODEL_NAME = "model"
 
 
 def tune(
@@ -53,6 +55,7 @@ def tune(
     """
     workspace = workspace or Workspace.open()
     asked = with_settings(_merged(config or RunConfig(), dataset, target, task, base, method, name), settings or {})
+    must_be_name(asked.name or MODEL_NAME, MODEL)
     plan = plan_run(workspace, asked, listener)
     _tell_plan(plan, listener)
     run = lifecycle.start(workspace, plan.config, asked)
@@ -105,7 +108,7 @@ def _make(workspace: Workspace, run: Run, plan: Plan, listener: Listener) -> tup
 def _version(
     workspace: Workspace, run: Run, plan: Plan, fitted: Fitted, evaluation: Evaluation, parent: ModelVersion | None
 ) -> ModelVersion:
-    name = plan.config.name or "model"
+    name = plan.config.name or MODEL_NAME
     return ModelVersion(
         id=new_id("version"),
         name=name,
