@@ -38,6 +38,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["tune", "--taget", "x"], "There is no option --taget.", "Did you mean --target?", "没有选项"),
         (["list", "things"], "KIND expects one of: datasets", "tuneworks list --help", "应为以下之一"),
         (["watch", "a", "--window", "q"], "--window expects a whole number", "tuneworks watch --help", "应为整数"),
+        (["watch", "a", "--window", "0"], "--window expects a whole number in 1..;", "--help", "应为整数，范围 1.."),
         (["promote", "a"], "Missing: VERSION", "tuneworks promote --help", "缺少"),
         (["tune", "a", "b", "c"], "Unexpected: b c", "tuneworks tune --help", "多余的参数"),
         (["tune", "--base"], "The option --base needs a value.", "--help", "需要一个值"),

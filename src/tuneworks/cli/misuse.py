@@ -10,9 +10,7 @@ from tuneworks.core.text import Text, plain
 
 EXPECTED = {
     "integer": Text("a whole number", "整数"),
-    "integer range": Text("a whole number", "整数"),
     "float": Text("a number", "数字"),
-    "float range": Text("a number", "数字"),
 }
 
 
@@ -49,6 +47,9 @@ def _expected(kind: click.ParamType) -> Text | None:
     if isinstance(kind, click.Choice):
         choices = ", ".join(map(str, kind.choices))
         return Text(f"one of: {choices}", f"以下之一：{choices}")
+    if isinstance(kind, click.IntRange):
+        bounds = f"{kind.min}.." if kind.max is None else f"{kind.min}..{kind.max}"
+        return Text(f"a whole number in {bounds}", f"整数，范围 {bounds}")
     return EXPECTED.get(kind.name)
 
 
