@@ -83,6 +83,13 @@ def test_two_runs_that_finish_with_one_number_get_two(workspace: Workspace) -> N
     assert next_number(workspace, "other") == 1
 
 
+def test_the_number_of_a_deleted_version_is_not_given_again(workspace: Workspace) -> None:
+    finish(workspace, start(workspace, CONFIG), a_version("v1", 1))
+    finish(workspace, start(workspace, CONFIG), a_version("v2", 2))
+    workspace.store.remove(ModelVersion, "v2")
+    assert next_number(workspace, "tickets") == 3
+
+
 def test_a_run_that_was_declared_interrupted_cannot_finish(workspace: Workspace) -> None:
     run = start(workspace, CONFIG)
     workspace.store.put(replace(run, status="interrupted"))

@@ -42,24 +42,32 @@ class Killing:
 
     def start(self, *words: str) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "tuneworks", "--workspace", str(self.root), *words]
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        return subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, **quiet)
+        streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+        return subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, **streams)
 
     def work_seconds(self, *words: str) -> float:
         """How long the command takes when nobody kills it."""
         began = time.monotonic()
-        assert self.start(*words).wait(timeout=60) == 0
+        process = self.start(*words)
+        process.communicate(timeout=60)
+        assert process.returncode == 0
         return time.monotonic() - began
 
-    def kill(self, seconds: float, *words: str) -> None:
-        """Run a command and kill it after a moment between a third and the whole of its time."""
-        moment = self.chance.uniform(0.33, 1.0) * seconds
+    def kill(self, seconds: float, *words: str, at_work: bool = False) -> None:
+        """Run a command and kill it after a moment between a third and the whole of its time.
+
+        ``at_work``: the moment is counted from its first word on standard error instead, and short.
+        """
+        moment = self.chance.uniform(0.05, 0.4) if at_work else self.chance.uniform(0.33, 1.0) * seconds
         process = self.start(*words)
+        if at_work and process.stderr is not None:
+            process.stderr.readline()
         try:
             process.wait(timeout=moment)
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
-        code = process.wait()
+        process.communicate()
+        code = process.returncode
         print(f"{words[0]} after {moment:.2f} s of {seconds:.2f} s: {code}")
         assert code in (0, -signal.SIGKILL)
 
@@ -80,7 +88,7 @@ def repeatedly(killing: Killing, verb: str, words: Callable[[int], list[str]]) -
     """The workspace after each kill of a command, found whole."""
     seconds = killing.work_seconds(verb, *words(-1))
     for number in range(KILLS[verb]):
-        killing.kill(seconds, verb, *words(number))
+        killing.kill(seconds, verb, *words(number), at_work=verb == "tune" and number % 2 == 0)
         with killing.opened() as workspace:
             _is_whole(workspace)
             yield workspace

@@ -35,10 +35,20 @@ from tuneworks.core.text import Text
 @option("--key", metavar="COLUMN", about=Text("The column that holds your own keys.", "存放您自己的键的列。"))
 @option("--no-log", is_flag=True, about=Text("Keep no record of these predictions.", "不保存本次预测的记录。"))
 def command(session: Session, deployment: str, file: str, layout: str, key: str | None, no_log: bool) -> None:
+    from tuneworks.cli.progress import lines
     from tuneworks.flows.predict_file import predict_file
 
     source = sys.stdin.buffer if file == "-" else Path(file)
     with session.open() as workspace:
-        for prediction in predict_file(deployment, source, layout=layout, key=key, log=not no_log, workspace=workspace):
+        predictions = predict_file(
+            deployment,
+            source,
+            layout=layout,
+            key=key,
+            log=not no_log,
+            workspace=workspace,
+            listener=lines(sys.stderr),
+        )
+        for prediction in predictions:
             short = {"id": prediction.id, "key": prediction.key, "answer": prediction.answer}
             click.echo(as_json(prediction if session.json else short))

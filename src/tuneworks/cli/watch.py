@@ -22,8 +22,8 @@ TITLES = (
 @verb(
     Text("Measure whether a deployment's world has changed.", "检测部署所处的环境是否已变化。"),
     Text(
-        "The newest predictions are held against the rows the model learnt from.",
-        "将最近的预测与模型学习时的数据对照。",
+        "The newest predictions are held against the held-out rows of the model's dataset.",
+        "将最近的预测与该模型数据集的留出数据对照。",
     ),
 )
 @shared.deployment()

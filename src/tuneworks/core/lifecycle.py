@@ -74,8 +74,10 @@ def fail(workspace: Workspace, run: Run, error: BaseException) -> Run:
 
 
 def next_number(workspace: Workspace, name: str) -> int:
-    """The number the next version of a model gets."""
-    return 1 + max((version.number for version in workspace.store.find(ModelVersion, name=name)), default=0)
+    """The number the next version of a model gets; that of a deleted version is not given out again."""
+    held = max((version.number for version in workspace.store.find(ModelVersion, name=name)), default=0)
+    made = sum(run.config.name == name for run in workspace.store.find(Run, status="finished"))
+    return 1 + max(held, made)
 
 
 def recover(workspace: Workspace) -> list[Run]:

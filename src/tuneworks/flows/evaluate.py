@@ -63,6 +63,8 @@ def write_report(
     """Compare the scores with every baseline on the same rows, and write the report."""
     comparisons = _compared(workspace, plan, scores, evaluation.metric, listener)
     folder = workspace.reports / version.label
+    if plan.dataset.id != version.dataset_id:
+        folder /= f"on-{plan.dataset.id[:12]}"
     html, facts = folder / "report.html", folder / "report.json"
     scored = _times_scored(facts, plan)
     history = history_of(workspace, version)

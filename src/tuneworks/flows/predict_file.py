@@ -13,8 +13,9 @@ from typing import Any, BinaryIO
 from tuneworks.core import registry
 from tuneworks.core.contracts import Row
 from tuneworks.core.errors import InvalidInput, NotFound, UnreadableFile
+from tuneworks.core.events import Listener, silent
 from tuneworks.core.text import Text
-from tuneworks.core.types import Prediction
+from tuneworks.core.types import Event, Prediction
 from tuneworks.core.workspace import Workspace
 from tuneworks.flows.predict import predict
 from tuneworks.flows.references import version_of
@@ -32,8 +33,9 @@ def predict_file(
     key: str | None = None,
     log: bool = True,
     workspace: Workspace | None = None,
+    listener: Listener = silent,
 ) -> Iterator[Prediction]:
-    """One prediction a row of a file or stream.
+    """One prediction a row of a file or stream; the listener hears what the reader had to repair or skip.
 
     ``layout`` is a reader's name, ``lines`` (one text a line) or ``auto``; ``key`` the column of the caller's keys.
     """
@@ -43,13 +45,23 @@ def predict_file(
         rows = (
             _lines(path_or_stream, column)
             if found == "lines"
-            else registry.load("readers", found)().rows(path_or_stream)
+            else registry.load("readers", found)().rows(path_or_stream, _repairs(listener))
         )
         for first, batch in _batches(rows):
             keys = [_key(row, key, first + at) for at, row in enumerate(batch)] if key else None
             with _counted_from(first):
                 predictions = predict(deployment, batch, keys=keys, log=log, workspace=workspace)
             yield from predictions
+
+
+def _repairs(listener: Listener) -> Listener:
+    """A listener that passes on only what was repaired or skipped."""
+
+    def hear(event: Event) -> None:
+        if event.kind == "repair":
+            listener(event)
+
+    return hear
 
 
 @contextmanager
