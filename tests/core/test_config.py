@@ -106,6 +106,45 @@ def test_a_file_that_is_not_toml_says_where(tmp_path: Path) -> None:
     assert "line 2" in problem
 
 
+def test_what_the_parser_says_stands_inside_a_sentence_of_our_own(tmp_path: Path) -> None:
+    path = tmp_path / "run.toml"
+    path.write_text("name = 'a'\nepochs = = 3", encoding="utf-8")
+    with pytest.raises(InvalidConfig) as caught:
+        read_config(path)
+    assert caught.value.problem.zh.startswith(f"{path} 第 2 行第 10 列不是有效的 TOML（")
+    assert "(at line" not in caught.value.problem.en + caught.value.problem.zh
+    path.write_text("name = 'a'\n[recipe", encoding="utf-8")
+    with pytest.raises(InvalidConfig) as caught:
+        read_config(path)
+    assert caught.value.problem.zh.startswith(f"{path} 末尾不是有效的 TOML（")
+    assert "at the end" in caught.value.problem.en
+
+
+def test_a_file_in_another_encoding_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "run.toml"
+    path.write_bytes("name = '工单'".encode("gbk"))
+    with pytest.raises(InvalidConfig) as caught:
+        read_config(path)
+    assert caught.value.problem.en == f"{path} is not UTF-8: byte 9 cannot be read."
+    assert "UTF-8" in caught.value.problem.zh
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[recipe]\nepochs = 0", "recipe.epochs in {} must be at least 1; received 0."),
+        ("[recipe]\nbatch_tokens = -5", "recipe.batch_tokens in {} must be at least 1; received -5."),
+        ("[recipe]\nlearning_rate = 0.0", "recipe.learning_rate in {} must be above 0; received 0.0."),
+        ("[recipe]\nlearning_rate = nan", "recipe.learning_rate in {} must be above 0; received nan."),
+        ("[recipe]\nlearning_rate = inf", "recipe.learning_rate in {} must be above 0; received inf."),
+        ("[recipe]\nseed = -1", "recipe.seed in {} must be at least 0 and at most 9223372036854775807; received -1."),
+    ],
+)
+def test_a_number_out_of_range_says_key_range_and_received(text: str, said: str, tmp_path: Path) -> None:
+    problem, _ = problem_of(text, tmp_path)
+    assert problem == said.format(tmp_path / "run.toml")
+
+
 def test_a_missing_file_is_not_found(tmp_path: Path) -> None:
     with pytest.raises(NotFound):
         read_config(tmp_path / "none.toml")

@@ -117,7 +117,7 @@ def plugins() -> Iterator[str]:
 
 
 def settings() -> Iterator[str]:
-    """A run's settings, then each method's own."""
+    """A run's settings, then each task's and each method's own."""
     yield f"# {Text('Settings', '设置')}"
     yield str(WRITTEN)
     yield str(
@@ -131,6 +131,11 @@ def settings() -> Iterator[str]:
     for prefix, kind in (("", RunConfig), ("spec.", TaskSpec), ("recipe.", Recipe)):
         yield f"## {f'`[{prefix[:-1]}]`' if prefix else Text('Top level', '顶层')}"
         yield field_table(kind, prefix)
+    for name in registry.names("tasks"):
+        options = registry.load("tasks", name).Options
+        if fields(options):
+            yield f"## {Text(f'Options of the task {name}', f'任务 {name} 的选项')}"
+            yield field_table(options, "spec.options.")
     for name in registry.names("methods"):
         options = registry.load("methods", name).Options
         if fields(options):

@@ -122,6 +122,15 @@ def test_a_key_finds_its_prediction_again(house: House, rows: list[dict[str, Any
     assert noted["value"] == answered["answer"]["label"]
 
 
+def test_a_mistyped_label_is_kept_and_the_nearest_is_named(house: House, rows: list[dict[str, Any]]) -> None:
+    house.piped(json.dumps({"order": 78, text_column(rows): "where is it"}), "predict", "tickets", "--key", "order")
+    code, out, _ = house.run("feedback", "--key", "78", "--value", "delivry")
+    assert code == 0
+    assert "Noted: fb-" in out
+    assert "Did you mean 'delivery'?" in out
+    assert house.json("feedback", "--key", "78", "--value", "delivery")["note"] is None
+
+
 def test_an_error_in_a_later_batch_says_where_it_began(house: House, rows: list[dict[str, Any]]) -> None:
     column = text_column(rows)
     path = house.folder / "broken.jsonl"
@@ -164,6 +173,11 @@ def test_two_versions_are_compared_on_the_same_rows(house: House) -> None:
 
 def test_what_is_deleted_is_gone_and_must_be_meant(house: House) -> None:
     assert house.run("tune", "tickets", "--base", "ngrams", "--name", "spare")[0] == 0
+    code, _, err = house.run("delete", "versions", "spare@1")
+    assert code == 2
+    assert "--yes" in err
+    assert "Interrupted" not in err
+    assert house.run("show", "spare@1")[0] == 0
     assert house.run("delete", "versions", "spare@1", "--yes")[0] == 0
     assert house.run("show", "spare@1")[0] == 66
     assert house.run("delete", "versions", "tickets@1", "--yes")[0] == 75

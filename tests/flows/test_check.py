@@ -66,6 +66,17 @@ def test_overlap_between_the_users_own_splits_is_found(workspace: Workspace) -> 
     assert [(finding.rows, finding.share) for finding in found] == [((60,), 0.5)]
 
 
+@pytest.mark.parametrize(("long", "found"), [(0, []), (3, [(60, 61, 62)])])
+def test_texts_cut_by_the_model_are_counted_and_nothing_is_said_where_none_is(
+    long: int, found: list[tuple[int, ...]], workspace: Workspace
+) -> None:
+    rows = [*ROWS, *({"text": f"{number} " + "a very long story " * 400, "label": "no"} for number in range(long))]
+    add(rows, name="a", kinds={"text": "text", "label": "category"}, workspace=workspace)
+    cut = [finding for finding in check("a", workspace=workspace).findings if finding.finder == "truncation"]
+    assert [finding.rows for finding in cut] == found
+    assert all(finding.problem.en.startswith("3 of 63 texts in 'text' (4.8%)") for finding in cut)
+
+
 def test_spans_are_checked_as_token_classification(workspace: Workspace) -> None:
     rows = [{"text": f"Anna met {i}", "spans": [{"start": 0, "end": 4, "label": "PER"}]} for i in range(60)]
     rows.append({"text": "Bo", "spans": [{"start": 0, "end": 9, "label": "PER"}]})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,24 @@ def test_turned_round_the_difference_has_the_other_sign(workspace: Workspace) ->
     assert ahead["accuracy"].rows == back["accuracy"].rows
     assert ahead["accuracy"].probability_better == pytest.approx(1 - back["accuracy"].probability_better)
     assert not back["accuracy"].won
+
+
+def scorings(workspace: Workspace, folder: str) -> int:
+    return len(json.loads((workspace.reports / folder / "report.json").read_text(encoding="utf-8"))["test_scored"])
+
+
+def test_the_report_counts_what_a_comparison_scored(workspace: Workspace) -> None:
+    challenger = grown(workspace)
+    on_its_rows = f"{NAME}@1/on-{challenger.dataset_id[:12]}"
+    report = workspace.reports / challenger.label / "report.html"
+    before = report.read_text(encoding="utf-8")
+    compare(f"{NAME}@1", challenger.label, workspace=workspace)
+    assert scorings(workspace, challenger.label) == 2
+    assert scorings(workspace, on_its_rows) == 1
+    assert scorings(workspace, f"{NAME}@1") == 1
+    assert report.read_text(encoding="utf-8") == before.replace(">once<", ">2 times<").replace(">1 次<", ">2 次<")
+    evaluate(f"{NAME}@1", dataset=challenger.dataset_id, workspace=workspace)
+    assert scorings(workspace, on_its_rows) == 2
 
 
 def test_labels_in_another_order_change_nothing(workspace: Workspace) -> None:

@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from tests.tiny import tiny_encoder
-from tuneworks.core.errors import TuneworksError
+from tuneworks.core.errors import InvalidConfig, TuneworksError, UnsuitableData
 from tuneworks.core.types import Event, ModelVersion
 from tuneworks.core.workspace import Workspace
 from tuneworks.flows.add import add
 from tuneworks.flows.baselines import BEFORE, MAJORITY, NGRAMS
 from tuneworks.flows.evaluate import evaluate
 from tuneworks.flows.tune import tune
+from tuneworks.statistics import splits
 from tuneworks.testing.workspaces import NAME, sample_rows, tune_again, tuned_workspace
 
 
@@ -64,6 +65,59 @@ def test_another_dataset_has_labels_the_model_does_not_know_and_they_count(works
     assert other.evaluation.scores["accuracy"].value == pytest.approx(2 / 3, abs=0.15)
     assert {mistake.truth for mistake in other.evaluation.mistakes} == {"refund"}
     assert other.evaluation.rows > own.evaluation.rows
+
+
+def test_a_dataset_of_test_rows_alone_is_scored(workspace: Workspace) -> None:
+    add([{**row, "split": "test"} for row in sample_rows(40, seed=7)], name="exam", workspace=workspace)
+    report = evaluate(NAME, dataset="exam", workspace=workspace)
+    assert report.evaluation.rows == 40
+    assert report.scored is not None
+    assert report.scored.en == "Scored on the 40 test rows of exam."
+    assert [comparison.name for comparison in report.comparisons] == [MAJORITY]
+    assert "Scored on the 40 test rows of exam." in report.html.read_text(encoding="utf-8")
+
+
+def test_the_users_test_rows_are_scored_and_no_others(workspace: Workspace) -> None:
+    rows = sample_rows(60, seed=7)
+    sides = ["train"] * 30 + ["test"] * 30
+    add([{**row, "split": side} for row, side in zip(rows, sides, strict=True)], name="exam", workspace=workspace)
+    assert evaluate(NAME, dataset="exam", workspace=workspace).evaluation.rows == 30
+
+
+def test_a_dataset_without_test_rows_is_scored_whole(workspace: Workspace) -> None:
+    few = [row for row in sample_rows(40, seed=7) if splits.position(row, ["text"]) < splits.VALIDATION_END][:6]
+    add(few, name="few", workspace=workspace)
+    report = evaluate(NAME, dataset="few", workspace=workspace)
+    assert report.evaluation.rows == 6
+    assert report.scored is not None
+    assert report.scored.en.startswith("Scored on all 6 labelled rows of few, none of which is a test row")
+    assert "全部 6 行" in report.scored.zh
+    assert "on rows the model never saw" not in report.html.read_text(encoding="utf-8")
+
+
+def test_a_model_with_the_users_splits_scores_a_dataset_without_them(workspace: Workspace) -> None:
+    rows = [{**row, "split": ("train", "validation", "test")[i % 3]} for i, row in enumerate(sample_rows(90, seed=3))]
+    add(rows, name="sorted", workspace=workspace)
+    add(sample_rows(200, seed=8), name="plain", workspace=workspace)
+    version = tune("sorted", target="topic", base="ngrams", workspace=workspace)
+    assert evaluate(version.label, dataset="plain", workspace=workspace).evaluation.rows == 200
+
+
+def test_its_own_dataset_is_scored_on_its_test_rows_without_a_word(workspace: Workspace) -> None:
+    (version,) = workspace.store.find(ModelVersion)
+    by_name, by_default = (evaluate(NAME, dataset=name, workspace=workspace) for name in (version.dataset_id, None))
+    assert by_name.evaluation == by_default.evaluation
+    assert by_name.scored is by_default.scored is None
+
+
+def test_a_dataset_without_the_columns_or_a_label_is_refused(workspace: Workspace) -> None:
+    add([{"text": f"where is {i}", "other": "x"} for i in range(9)], name="foreign", workspace=workspace)
+    with pytest.raises(InvalidConfig, match="topic"):
+        evaluate(NAME, dataset="foreign", workspace=workspace)
+    bare = [{"text": f"where is {i}", "topic": None} for i in range(9)]
+    add(bare, name="bare", kinds={"text": "text", "topic": "category"}, workspace=workspace)
+    with pytest.raises(UnsuitableData, match="bare"):
+        evaluate(NAME, dataset="bare", workspace=workspace)
 
 
 def test_a_model_beats_the_commonest_answer_on_what_it_learnt(workspace: Workspace) -> None:

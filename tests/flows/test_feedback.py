@@ -65,7 +65,36 @@ def test_a_key_finds_the_latest_prediction_made_for_it(workspace: Workspace, giv
 
 
 def test_a_new_label_is_news_not_an_error(workspace: Workspace, given: Prediction) -> None:
-    assert feedback(given.id, value="refund", workspace=workspace).value == "refund"
+    noted = feedback(given.id, value="refund", workspace=workspace)
+    assert noted.value == "refund"
+    assert noted.note is not None
+    assert f"'refund' is new to {NAME}@1" in noted.note.en
+    assert "Did you mean" not in noted.note.en
+    assert workspace.store.get(Feedback, noted.id) == noted
+
+
+@pytest.mark.parametrize("slip", ["delivry", "DELIVERY", "deliveries"])
+def test_a_label_that_may_be_a_slip_is_kept_and_the_nearest_is_named(
+    workspace: Workspace, given: Prediction, slip: str
+) -> None:
+    noted = feedback(given.id, value=slip, workspace=workspace)
+    assert noted.value == slip
+    assert noted.note is not None
+    assert "Did you mean 'delivery'?" in noted.note.en
+    assert "您是想用 'delivery' 吗？" in noted.note.zh
+
+
+def test_known_labels_and_verdicts_need_no_note(workspace: Workspace, given: Prediction) -> None:
+    assert feedback(given.id, value="payment", workspace=workspace).note is None
+    assert feedback(given.id, correct=False, workspace=workspace).note is None
+
+
+def test_new_labels_of_spans_are_each_named_once(workspace: Workspace, spans_given: Prediction) -> None:
+    places = [{"start": start, "end": start + 1, "label": label} for start, label in ((0, "CITY"), (1, "CITY"))]
+    noted = feedback(spans_given.id, value=[*places, {"start": 3, "end": 4, "label": "delivery"}], workspace=workspace)
+    assert noted.note is not None
+    assert noted.note.en.count("'CITY'") == 1
+    assert "'delivery'" not in noted.note.en
 
 
 def test_a_verdict_needs_no_truth(workspace: Workspace, given: Prediction) -> None:

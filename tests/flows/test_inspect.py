@@ -137,11 +137,35 @@ def test_a_deployed_version_cannot_go(workspace: Workspace, role: str) -> None:
     with pytest.raises(Conflict, match="desk") as caught:
         delete("versions", "tickets@1", workspace=workspace)
     assert "desk" in caught.value.problem.zh
+    assert "tuneworks delete deployments desk" in caught.value.fix.en
+    assert "tuneworks delete deployments desk" in caught.value.fix.zh
     assert workspace.store.get(ModelVersion, version.id) == version
     assert (workspace.models / "tickets@1" / "file").exists()
     delete("deployments", "desk", workspace=workspace)
     delete("versions", "tickets@1", workspace=workspace)
     assert list(workspace.blobs.ids()) == []
+
+
+def test_an_old_champion_that_no_rollback_returns_to_next_can_go(workspace: Workspace) -> None:
+    compiled = workspace.blobs.write(b"compiled")
+    old = Served(tune(workspace, 1).id, "arrays", {"part": compiled})
+    last, present = (Served(tune(workspace, number).id, "arrays") for number in (2, 3))
+    workspace.store.put(Deployment("desk", present, previous=(old, last, old, last)))
+    with pytest.raises(Conflict, match="go back to") as caught:
+        delete("versions", "tickets@2", workspace=workspace)
+    assert "tuneworks promote desk" in caught.value.fix.en
+    delete("versions", "tickets@1", workspace=workspace)
+    assert workspace.store.get(Deployment, "desk") == Deployment("desk", present, previous=(last, last))
+    assert compiled not in set(workspace.blobs.ids())
+
+
+def test_a_version_that_one_deployment_needs_leaves_no_other(workspace: Workspace) -> None:
+    first, second = (Served(tune(workspace, number).id, "arrays") for number in (1, 2))
+    archive = Deployment("archive", second, previous=(first, second))
+    workspace.store.put(archive, Deployment("desk", first))
+    with pytest.raises(Conflict, match="desk"):
+        delete("versions", "tickets@1", workspace=workspace)
+    assert workspace.store.get(Deployment, "archive") == archive
 
 
 def test_nothing_is_swept_from_under_a_run_at_work(workspace: Workspace) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tuneworks.core.contracts import Row
-from tuneworks.core.errors import InvalidInput
-from tuneworks.core.types import DatasetName, Deployment, Event, TaskSpec
+from tuneworks.core.errors import InvalidInput, TuneworksError
+from tuneworks.core.types import DatasetName, Deployment, Event, Run, TaskSpec
 from tuneworks.core.workspace import Workspace
 from tuneworks.flows.add import add
 from tuneworks.flows.deploy import deploy
@@ -96,6 +98,29 @@ def test_the_dataset_grows_by_what_was_judged_and_its_name_follows(workspace: Wo
     assert outcome.version.parent_id == version_of(workspace, f"{NAME}@1").id
     texts = [row["text"] for row in read_rows(workspace, outcome.dataset)]
     assert "nobody judged this" not in texts
+
+
+def test_the_report_of_a_candidate_counts_the_gate_and_names_its_rows(workspace: Workspace) -> None:
+    correct(workspace, refunds(60), "refund")
+    version = retune(NAME, workspace=workspace).version
+    report = json.loads((workspace.reports / version.label / "report.json").read_text(encoding="utf-8"))
+    assert len(report["test_scored"]) == report["provenance"]["test_scored"] == 2
+    assert report["provenance"]["dataset"] == NAME
+
+
+def test_a_retuning_that_fails_leaves_the_name_where_it_was(workspace: Workspace) -> None:
+    before = dataset_of(workspace, NAME)
+    correct(workspace, refunds(60), "refund")
+    base = version_of(workspace, f"{NAME}@1")
+    run = workspace.store.get(Run, base.run_id)
+    assert run is not None
+    workspace.store.put(replace(run, config=replace(run.config, recipe=replace(run.config.recipe, method="absent"))))
+    with pytest.raises(TuneworksError, match="absent"):
+        retune(NAME, workspace=workspace)
+    assert dataset_of(workspace, NAME) == before
+    workspace.store.put(run)
+    outcome = retune(NAME, workspace=workspace)
+    assert dataset_of(workspace, NAME) == outcome.dataset
 
 
 def test_a_retuning_that_lost_is_tried_again_with_all_that_was_judged(workspace: Workspace) -> None:

@@ -66,6 +66,16 @@ def test_an_answer_knows_its_version_run_data_and_feedback(client: Client) -> No
     assert judged.correct is False
 
 
+def test_feedback_with_a_label_new_to_the_model_says_so(client: Client, server: ServerProcess) -> None:
+    given = client.predict(NAME, [{"text": "i paid twice"}])[0]
+    noted = client.feedback(given.id, "paymnt")
+    assert (noted.value, noted.correct) == ("paymnt", False)
+    assert noted.note is not None
+    assert "Did you mean 'payment'?" in noted.note.en
+    said = httpx.post(f"{server.url}/v1/predictions/{given.id}/feedback", json={"value": "paymnt"}).json()
+    assert said["note"] == {"en": noted.note.en, "zh": noted.note.zh}
+
+
 def test_what_is_served_and_stored_can_be_listed(client: Client, server: ServerProcess) -> None:
     assert client.health()["deployments"] == {NAME: f"{NAME}@1"}
     assert [one["champion"] for one in client.deployments()] == [f"{NAME}@1"]

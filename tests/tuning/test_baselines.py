@@ -56,6 +56,20 @@ def test_a_tuned_encoder_must_beat_the_commonest_answer_n_grams_and_itself(
         plan.data.task.score(plan.data.spec, scores, plan.data.test)
 
 
+def test_the_base_before_tuning_is_every_pretrained_base_of_the_version(
+    workspace: Workspace, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    first, second = (f"path:{tiny_encoder(tmp_path_factory.mktemp('many'), seed=seed)}" for seed in (1, 2))
+
+    def before(*addresses: str) -> np.ndarray:
+        return dict(baselines(workspace, planned(workspace, Recipe({"text": addresses}, "head"))))[BEFORE]
+
+    both = before(first, second)
+    assert not np.allclose(both, before(first))
+    assert not np.allclose(both, before(second))
+    assert np.allclose(both, before(first, "ngrams", second))
+
+
 def test_n_grams_need_not_beat_themselves(workspace: Workspace) -> None:
     assert [name for name, _ in baselines(workspace, planned(workspace, Recipe("ngrams", "head")))] == [MAJORITY]
 

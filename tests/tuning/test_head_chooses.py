@@ -1,14 +1,19 @@
 """The head measures its choices on the rows they belong to, however these are folded."""
 
 import tempfile
+import tracemalloc
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import tuneworks
-from tuneworks.core.types import RunConfig
-from tuneworks.flows.fitting import fit
+from tuneworks.core.contracts import Examples, Job
+from tuneworks.core.events import silent
+from tuneworks.core.types import Output, Recipe, RunConfig, TaskSpec
+from tuneworks.flows.fitting import fit, run_steps
 from tuneworks.flows.plan_run import plan_run
+from tuneworks.methods.head import Head
 from tuneworks.tasks.text_classification import TextClassification
 from tuneworks.tasks.token_classification import TokenClassification
 
@@ -26,3 +31,27 @@ def test_what_is_easily_learnt_measures_well_in_folds_and_on_a_validation_split(
         with tempfile.TemporaryDirectory() as folder:
             fitted = fit(plan.data, recipe, folder=Path(folder), cache=workspace.cache)
     assert fitted.history[-1].values["validation"] > 0.95
+
+
+def test_folds_do_not_hold_a_copy_of_the_features_each():
+    random = np.random.default_rng(0)
+    train, validation = (
+        Examples({"text": [""] * rows}, [{}] * rows, random.integers(2, size=rows)) for rows in (400, 50)
+    )
+    features = {id(part): [random.normal(size=(len(part), 2000)).astype(np.float32)] for part in (train, validation)}
+    size = sum(block.nbytes for (block,) in features.values())
+    job = Job(
+        Output("classes", 2),
+        TaskSpec(labels=("a", "b")),
+        Recipe(options={"strengths": (0.1, 1.0)}),
+        train,
+        validation,
+        bases=(),
+        features=lambda examples: features[id(examples)],
+        measure=lambda scores, examples: float((scores.argmax(axis=1) == examples.targets).mean()),
+    )
+    tracemalloc.start()
+    run_steps(Head().fit(job), silent)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 5 * size

@@ -123,6 +123,15 @@ def test_too_few_rows_to_hold_any_out_are_refused(workspace: Workspace) -> None:
         ({"recipe": Recipe("ngrams", options={"strengths": [1.0, 0.0]})}, InvalidConfig, "strengths"),
         ({"recipe": Recipe("ngrams", "full", options={"dropout": "much"})}, InvalidConfig, "dropout"),
         ({"recipe": Recipe("ngrams", "zero-shot", options={"sentences": 3})}, InvalidConfig, "sentences"),
+        ({"recipe": Recipe("ngrams", "full", options={"dropout": -1})}, InvalidConfig, "recipe.options.dropout"),
+        ({"recipe": Recipe("ngrams", "full", options={"dropout": 1})}, InvalidConfig, "below 1; received 1"),
+        ({"recipe": Recipe("ngrams", "full", options={"warm_up": 3})}, InvalidConfig, "at most 1; received 3"),
+        ({"recipe": Recipe("ngrams", "full", options={"weight_decay": -0.1})}, InvalidConfig, "weight_decay"),
+        ({"recipe": Recipe("ngrams", "full", options={"patience": -1})}, InvalidConfig, "at least 1; received -1"),
+        ({"recipe": Recipe("ngrams", "full", options={"clip": 0})}, InvalidConfig, "above 0; received 0"),
+        ({"recipe": Recipe("ngrams", "full", options={"minimum_delta": -0.5})}, InvalidConfig, "minimum_delta"),
+        ({"recipe": Recipe("ngrams", "full", options={"class_weights": "equal"})}, InvalidConfig, "balanced"),
+        ({"spec": TaskSpec(options={"labelsentences": {}})}, InvalidConfig, "spec.options.labelsentences"),
     ],
 )
 def test_what_cannot_be_is_refused_by_name(

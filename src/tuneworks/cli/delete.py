@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from tuneworks.cli.commands import argument, option, verb
 from tuneworks.cli.list import KINDS
+from tuneworks.cli.misuse import Misuse
 from tuneworks.cli.session import Session
 from tuneworks.core.text import Text
+
+NOBODY_TO_ASK = Text(
+    "Deleting for good needs a yes, and there is no terminal to ask at. Add --yes to delete without being asked.",
+    "永久删除需要确认，但这里没有终端可供询问。请加上 --yes 直接删除。",
+)
 
 
 @verb(Text("Delete something for good.", "永久删除某一项。"))
@@ -20,6 +28,8 @@ def command(session: Session, kind: str, reference: str, yes: bool) -> None:
     from tuneworks.flows.inspect import delete
 
     question = Text(f"Delete {kind} {reference} for good?", f"永久删除 {kind} {reference}？")
+    if not yes and not sys.stdin.isatty():
+        raise Misuse(NOBODY_TO_ASK, click.get_current_context())
     if not yes:
         click.confirm(str(question), abort=True, err=True)
     with session.open() as workspace:

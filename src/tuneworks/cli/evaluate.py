@@ -22,6 +22,7 @@ def command(session: Session, version: str, dataset: str | None) -> None:
         report = evaluate(version, dataset=dataset, workspace=workspace, listener=listener)
     session.result(
         report,
+        *([report.scored] if report.scored else []),
         score_table(report.evaluation.scores),
         *([comparison_table(report.comparisons)] if report.comparisons else []),
         Text(f"Report: {report.html}", f"报告：{report.html}"),

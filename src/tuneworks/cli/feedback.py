@@ -11,6 +11,11 @@ from tuneworks.cli.commands import argument, option, verb
 from tuneworks.cli.session import Session
 from tuneworks.core.text import Text
 
+WEIGHT = Text(
+    "How much it counts in watch's realised performance; retune learns from all judged rows alike.",
+    "在 watch 的实际表现中所占的权重；retune 对所有已反馈的行一视同仁。",
+)
+
 
 @verb(
     Text("Tell the truth about a prediction.", "反馈某次预测的真实结果。"),
@@ -34,13 +39,13 @@ from tuneworks.core.text import Text
 )
 @option("--correct/--wrong", default=None, about=Text("Whether the answer was right.", "答案是否正确。"))
 @option("--source", default="user", metavar="NAME", about=Text("Who says so.", "反馈来源。"))
-@option("--weight", type=click.FLOAT, default=1.0, metavar="NUMBER", about=Text("How much it counts.", "反馈的权重。"))
+@option("--weight", type=click.FLOAT, default=1.0, metavar="NUMBER", about=WEIGHT)
 def command(session: Session, prediction: str | None, value: str | None, **known: Any) -> None:
     from tuneworks.flows.feedback import feedback
 
     with session.open() as workspace:
         noted = feedback(prediction, value=truth(value), **known, workspace=workspace)
-    session.result(noted, Text(f"Noted: {noted.id}", f"已记录：{noted.id}"))
+    session.result(noted, Text(f"Noted: {noted.id}", f"已记录：{noted.id}"), *([noted.note] if noted.note else []))
 
 
 def truth(text: str | None) -> Any:

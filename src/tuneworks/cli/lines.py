@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 METRIC = Text("metric", "指标")
 VALUE = Text("value", "数值")
 INTERVAL = Text("95 % interval", "95% 区间")
+SEVERITIES = {"error": Text("error", "错误"), "warning": Text("warning", "警告"), "note": Text("note", "提示")}
 
 
 def score_table(scores: Mapping[str, Score]) -> str:
@@ -51,7 +52,7 @@ def finding_lines(findings: Sequence[Finding]) -> Iterator[str]:
     if not findings:
         yield str(Text("Nothing wrong found.", "未发现问题。"))
     for finding in findings:
-        yield f"[{finding.severity}] {finding.finder}: {finding.problem}"
+        yield f"[{SEVERITIES[finding.severity]}] {finding.finder}: {finding.problem}"
         yield f"    {finding.fix}"
 
 

@@ -37,6 +37,14 @@ SCORE = Text("score (95 % interval)", "分数（95% 区间）")
 RUNTIME = Text("runtime", "运行时")
 MODE = Text("mode", "模式")
 NONE = Text("none", "无")
+MODES = {"champion": Text("champion", "冠军")}
+STATUSES = {
+    "queued": Text("queued", "排队中"),
+    "running": Text("running", "运行中"),
+    "finished": Text("finished", "已完成"),
+    "failed": Text("failed", "失败"),
+    "interrupted": Text("interrupted", "已中断"),
+}
 
 
 @verb(Text("List what the workspace holds.", "列出工作区中的内容。"))
@@ -70,7 +78,7 @@ def _dataset(workspace: Workspace, name: DatasetName) -> tuple[Any, ...]:
 def _run(workspace: Workspace, run: Run) -> tuple[Any, ...]:
     return (
         run.id,
-        run.status,
+        STATUSES[run.status],
         run.config.dataset and run.config.dataset[:12],
         _minute(run.created),
         run.version_id and version_label(workspace, run.version_id),
@@ -90,7 +98,7 @@ def _deployment(workspace: Workspace, deployment: Deployment) -> tuple[Any, ...]
         deployment.id,
         version_label(workspace, served.version_id),
         served.runtime,
-        deployment.mode,
+        MODES[deployment.mode],
         _minute(deployment.moved),
     )
 

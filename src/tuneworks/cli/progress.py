@@ -6,9 +6,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
+from tuneworks.core.text import Text
+
 if TYPE_CHECKING:
     from tuneworks.core.events import Listener
     from tuneworks.core.types import Event
+
+FIGURES = {
+    "value": Text("value", "数值"),
+    "threshold": Text("threshold", "阈值"),
+    "strength": Text("strength", "强度"),
+    "temperature": Text("temperature", "温度"),
+    "validation": Text("validation", "验证"),
+    "loss": Text("loss", "损失"),
+    "learning_rate": Text("learning_rate", "学习率"),
+    "tokens_per_second": Text("tokens_per_second", "每秒词元数"),
+}
 
 
 @contextmanager
@@ -67,4 +80,4 @@ def _bars(stream: TextIO) -> Any:
 
 
 def _values(event: Event) -> str:
-    return "  ".join(f"{name} {value:.4g}" for name, value in event.values.items())
+    return "  ".join(f"{FIGURES.get(name, name)} {value:.4g}" for name, value in event.values.items())

@@ -33,7 +33,8 @@ rows_from = option(
     "--dataset",
     metavar="DATASET",
     about=Text(
-        "Measure on another dataset's rows. Default: the held-out ones.", "改用其他数据集的行来评估。默认用留出的行。"
+        "Measure on another dataset: its test rows, or all where it has none. Default: the held-out rows.",
+        "改用其他数据集评估：用其测试行，没有测试行时用全部行。默认用留出的行。",
     ),
 )
 

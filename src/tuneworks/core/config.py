@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import json
 import os
+import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
 from tuneworks.core.errors import InvalidConfig, NotFound
+from tuneworks.core.ranges import Range, check_values
 from tuneworks.core.records import to_plain
 from tuneworks.core.text import Text, plain
 from tuneworks.core.types import RunConfig
@@ -33,6 +35,13 @@ EXPECTED = {
     "mapping": Text("a table of keys and values", "由键和值组成的表"),
     "dataclass": Text("a table of keys and values", "由键和值组成的表"),
 }
+RECIPE_RANGES = {
+    "epochs": Range(least=1),
+    "batch_tokens": Range(least=1),
+    "learning_rate": Range(above=0),
+    "seed": Range(least=0, most=2**63 - 1),
+}
+PLACE_IN_TOML = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
 
 def read_config(path: str | os.PathLike[str]) -> RunConfig:
@@ -45,13 +54,18 @@ def read_config(path: str | os.PathLike[str]) -> RunConfig:
             Text(f"There is no settings file {file}.", f"没有设置文件 {file}。"),
             Text("Check the path given to --config.", "请检查 --config 给出的路径。"),
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
         raise InvalidConfig(
-            Text(f"{file} is not valid TOML: {error}.", f"{file} 不是有效的 TOML：{error}。"),
             Text(
-                "Correct the file at that place; text needs quotes, and the file is UTF-8.",
-                "请修改文件的该处；文本需加引号，文件应为 UTF-8 编码。",
+                f"{file} is not UTF-8: byte {error.start + 1} cannot be read.",
+                f"{file} 不是 UTF-8 编码：第 {error.start + 1} 个字节无法读取。",
             ),
+            Text("Save the file as UTF-8.", "请将文件另存为 UTF-8 编码。"),
+        ) from error
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidConfig(
+            _not_toml(file, str(error)),
+            Text("Correct the file at that place; text needs quotes.", "请修改文件的该处；文本需加引号。"),
         ) from error
 
 
@@ -86,13 +100,17 @@ def with_settings(config: RunConfig | None, settings: Mapping[str, Any] | Sequen
 
 def config_from(given: Mapping[str, Any], *, source: str | None = None) -> RunConfig:
     """A ``RunConfig`` from plain values; ``source`` is the file that errors name."""
-    return _checked(RunConfig, given, source, plain(""))
+    made = _checked(RunConfig, given, _in(source))
+    check_values(made.recipe, RECIPE_RANGES, "recipe.", _in(source))
+    return made
 
 
-def check_options(options: type[T], given: Mapping[str, Any], *, owner: str | None = None) -> T:
+def check_options(
+    options: type[T], given: Mapping[str, Any], *, owner: str | None = None, prefix: str = "recipe.options."
+) -> T:
     """A plug-in's ``Options`` from ``recipe.options``; ``owner`` is the plug-in that errors name."""
     of = Text(f" of {owner}", f"（{owner}）") if owner else plain("")
-    return _checked(options, given, None, of, prefix="recipe.options.")
+    return _checked(options, given, of, prefix)
 
 
 def flat(value: Any, prefix: str = "") -> dict[str, Any]:
@@ -123,9 +141,23 @@ def _with(table: Mapping[str, Any], keys: Sequence[str], value: Any) -> dict[str
     return {**table, first: _with(inner if isinstance(inner, Mapping) else {}, others, value) if others else value}
 
 
-def _checked(kind: type[T], given: Mapping[str, Any], source: str | None, of: Text, prefix: str = "") -> T:
-    place = Text(f" in {source}", f"（{source}）") if source else plain("")
-    where = Text(of.en + place.en, of.zh + place.zh)
+def _in(source: str | None) -> Text:
+    return Text(f" in {source}", f"（{source}）") if source else plain("")
+
+
+def _not_toml(file: Path, message: str) -> Text:
+    """Where a file is not TOML in our own words, what the parser says of it in brackets."""
+    found = PLACE_IN_TOML.search(message)
+    said = message[: found.start()] if found else message
+    place = plain("")
+    if found:
+        line, column = found.groups()
+        place = Text(f" at line {line}, column {column}", f" 第 {line} 行第 {column} 列")
+        place = place if line else Text(" at the end", " 末尾")
+    return Text(f"{file} is not valid TOML{place.en} ({said}).", f"{file}{place.zh}不是有效的 TOML（{said}）。")
+
+
+def _checked(kind: type[T], given: Mapping[str, Any], where: Text, prefix: str = "") -> T:
     _known_keys(kind, given, where, prefix)
     return _validated(kind, given, where, prefix)
 

@@ -78,12 +78,19 @@ class Examples:
         return replace(self, inputs=inputs, rows=pick(self.rows), targets=targets, units=pick(self.units))
 
 
+@dataclass(frozen=True)
+class NoOptions:
+    """The options of a task that has none."""
+
+
 class Task(ABC):
     """One kind of question asked of a model, knowing nothing of bases and methods.
 
     ``roles``: role -> column kinds it takes, in order. Texts a user reads carry both languages.
+    ``Options`` is a frozen dataclass of the settings it reads from ``spec.options``, with their defaults.
     """
 
+    Options: type = NoOptions
     roles: Mapping[str, tuple[str, ...]]
     target_kinds: tuple[str, ...]
 
@@ -186,7 +193,8 @@ class Job:
 
     ``features`` gives a list of feature blocks of any examples, one block a base, computed once and cached by content.
     ``measure`` gives the deciding metric (higher is better) of score arrays on examples.
-    ``champion``: head arrays to start from when tuning an earlier version, or empty.
+    ``champion``: head arrays of the earlier version where its labels are the same, else empty; a method may start from
+    them, and the methods that come with tuneworks learn their heads anew.
     """
 
     output: Output

@@ -238,6 +238,7 @@ class Feedback:
     """The truth about a prediction, found by its id or by the caller's key.
 
     ``value`` is the whole true target (an empty list means: none); a verdict without truth has ``correct`` alone.
+    ``weight`` counts in watching, not in training; ``note`` tells of labels new to the version that answered.
     """
 
     id: str
@@ -248,6 +249,7 @@ class Feedback:
     value: Any = None
     correct: bool | None = None
     weight: float = 1.0
+    note: Text | None = None
 
 
 @dataclass(frozen=True)

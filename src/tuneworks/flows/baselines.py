@@ -1,4 +1,4 @@
-"""What a tuned model must beat: the commonest answer, character n-grams, and its own base before tuning."""
+"""What a tuned model must beat: the commonest answer, character n-grams, and its own bases before tuning."""
 
 from __future__ import annotations
 
@@ -45,23 +45,30 @@ def _majority(plan: Plan) -> Any:
 
 
 def _before(plan: Plan) -> Recipe | None:
-    """The untuned base: by label sentences where the answer's shape allows, else a linear layer on frozen features."""
-    recipe = plan.config.recipe
+    """The untuned bases, all together.
+
+    By label sentences where the answer's shape allows, else a linear layer on frozen features.
+    """
+    recipe, weighty = plan.config.recipe, _pretrained(plan.config.recipe)
     kind = plan.data.task.output(plan.data.spec).kind
-    weighty = [address for address in _addresses(recipe) if address != WEIGHTLESS_BASE]
     if not weighty:
         return None
     for method in (UNTUNED, DEFAULT_METHOD):
         if kind in registry.load("methods", method).output_kinds and recipe.method != method:
             options = {k: v for k, v in recipe.options.items() if k in BASE_OPTIONS}
-            return Recipe(base=weighty[0], method=method, options=options)
+            return Recipe(base=weighty, method=method, options=options)
     return None
 
 
-def _addresses(recipe: Recipe) -> list[str]:
-    if isinstance(recipe.base, str):
-        return [recipe.base]
-    return [address for addresses in (recipe.base or {}).values() for address in addresses]
+def _pretrained(recipe: Recipe) -> str | dict[str, tuple[str, ...]] | None:
+    """The recipe's bases that were something before tuning: all but n-grams, which are learnt from the rows."""
+    if recipe.base is None or isinstance(recipe.base, str):
+        return recipe.base if recipe.base != WEIGHTLESS_BASE else None
+    named = {
+        column: tuple(address for address in addresses if address != WEIGHTLESS_BASE)
+        for column, addresses in recipe.base.items()
+    }
+    return {column: addresses for column, addresses in named.items() if addresses} or None
 
 
 def _same(recipe: Recipe, other: Recipe) -> bool:
@@ -70,7 +77,8 @@ def _same(recipe: Recipe, other: Recipe) -> bool:
 
 def _kept(workspace: Workspace, plan: Plan, recipe: Recipe, listener: Listener, name: Text) -> Any:
     """Score arrays of a baseline, fitted now or read from the cache."""
-    key = json.dumps([plan.dataset.id, to_plain(plan.data.spec), to_plain(recipe)], ensure_ascii=False, sort_keys=True)
+    learnt, tested = plan.config.dataset, plan.dataset.id
+    key = json.dumps([learnt, tested, to_plain(plan.data.spec), to_plain(recipe)], ensure_ascii=False, sort_keys=True)
     path = workspace.cache / "baselines" / f"{sha256_of_bytes(key.encode())}.safetensors"
     return _read_or_make(path, lambda: _fitted_scores(workspace, plan, recipe, listener, name))
 

@@ -14,6 +14,7 @@ from tuneworks.flows.held_out import plan_of, relabelled, run
 from tuneworks.flows.plan_run import Plan
 from tuneworks.flows.questions import must_ask_alike
 from tuneworks.flows.references import version_of
+from tuneworks.flows.scorings import count_scoring
 from tuneworks.serving.folders import open_version
 from tuneworks.statistics.comparison import compare as compare_tallies
 
@@ -34,13 +35,16 @@ def compare(
 ) -> tuple[Comparison, ...]:
     """One paired comparison a metric both define, the deciding metric first.
 
-    The rows are the test rows of ``dataset``, by default of the challenger's own dataset.
+    The rows are the test rows of ``dataset``, by default of the challenger's own dataset; both versions' reports
+    count the scoring.
     """
     workspace = workspace or Workspace.open()
     old, new = version_of(workspace, champion), version_of(workspace, challenger)
     must_ask_alike(old, new, APART)
     plan = plan_of(workspace, new, dataset)
     before, after = (_tallies(workspace, version, plan, listener) for version in (old, new))
+    for scored in (old, new):
+        count_scoring(workspace, scored, plan.dataset.id)
     deciding = plan.data.spec.metric or ""
     shared = sorted(before.keys() & after.keys(), key=lambda name: (name != deciding, name))
     name = plain(f"{old.label} → {new.label}")

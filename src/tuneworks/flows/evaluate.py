@@ -2,47 +2,50 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tuneworks.core.clock import now
 from tuneworks.core.evaluation import Comparison, Evaluation
 from tuneworks.core.events import Listener, silent, tell
 from tuneworks.core.files import write_atomically
-from tuneworks.core.records import to_plain
 from tuneworks.core.text import Text
-from tuneworks.core.types import DatasetName, ModelVersion, Run
+from tuneworks.core.types import ModelVersion, Run
 from tuneworks.core.workspace import Workspace
 from tuneworks.flows.baselines import baselines
 from tuneworks.flows.explain_config import explained
 from tuneworks.flows.held_out import history_of, plan_of, run
 from tuneworks.flows.plan_run import Plan
 from tuneworks.flows.references import version_of
+from tuneworks.flows.scorings import dataset_title, facts, report_folder, times_scored
 from tuneworks.reports.html import render_report
 from tuneworks.reports.provenance import Provenance, Setting
 from tuneworks.serving.folders import open_version
 from tuneworks.statistics.comparison import compare
 from tuneworks.statistics.score_arrays import pack
+from tuneworks.statistics.splits import NAMES
 
 
 @dataclass(frozen=True)
 class Report:
-    """A version's evaluation, what it was compared with, and where the report lies."""
+    """A version's evaluation, what it was compared with, where the report lies, and on which rows of other data."""
 
     version: ModelVersion
     evaluation: Evaluation
     comparisons: tuple[Comparison, ...]
     html: Path
     json: Path
+    scored: Text | None = None
 
 
 def evaluate(
     version: str, *, dataset: str | None = None, workspace: Workspace | None = None, listener: Listener = silent
 ) -> Report:
-    """Score a version on the test rows of a dataset (default: its own) and write the report as HTML and JSON."""
+    """Score a version on test rows and write the report as HTML and JSON.
+
+    They are its own dataset's, or those of ``dataset``: all its rows where none is a test row.
+    """
     workspace = workspace or Workspace.open()
     chosen = version_of(workspace, version)
     plan = plan_of(workspace, chosen, dataset)
@@ -62,11 +65,9 @@ def write_report(
 ) -> Report:
     """Compare the scores with every baseline on the same rows, and write the report."""
     comparisons = _compared(workspace, plan, scores, evaluation.metric, listener)
-    folder = workspace.reports / version.label
-    if plan.dataset.id != version.dataset_id:
-        folder /= f"on-{plan.dataset.id[:12]}"
-    html, facts = folder / "report.html", folder / "report.json"
-    scored = _times_scored(facts, plan)
+    folder = report_folder(workspace, version, plan.dataset.id)
+    html, json = folder / "report.html", folder / "report.json"
+    scored = times_scored(folder, plan.dataset.id)
     history = history_of(workspace, version)
     provenance = _provenance(workspace, version, plan, history, len(scored))
     steps = [line for line in history if "step" in line]
@@ -80,10 +81,10 @@ def write_report(
         "test_scored": scored,
     }
     write_atomically(folder / "scores.safetensors", pack(scores))
-    write_atomically(facts, json.dumps(to_plain(content), ensure_ascii=False, indent=1).encode())
+    write_atomically(json, facts(content))
     write_atomically(html, page.encode())
     tell(listener, "report", Text(f"Report: {html}", f"报告：{html}"))
-    return Report(version, evaluation, comparisons, html, facts)
+    return Report(version, evaluation, comparisons, html, json, plan.scored)
 
 
 def _compared(workspace: Workspace, plan: Plan, scores: Any, metric: str, listener: Listener) -> tuple[Comparison, ...]:
@@ -102,15 +103,15 @@ def _provenance(
     """What the report tells about how the version came to be."""
     data, cost = plan.data, history[-1]["values"] if history else {}
     parent = workspace.store.get(ModelVersion, version.parent_id) if version.parent_id else None
-    named = workspace.store.find(DatasetName, dataset_id=plan.dataset.id)
     return Provenance(
-        dataset=named[0].id if named else plan.dataset.id[:12],
-        splits={"train": len(data.train), "validation": len(data.validation), "test": len(data.test)},
+        dataset=dataset_title(workspace, plan.dataset.id),
+        splits={} if plan.scored else {name: len(getattr(data, name)) for name in NAMES},
         parent=parent.label if parent else None,
         seconds=cost.get("seconds"),
         memory_megabytes=cost.get("peak_megabytes"),
         test_scored=scored,
         recipe=_settings(workspace, version),
+        scored=plan.scored,
     )
 
 
@@ -121,12 +122,3 @@ def _settings(workspace: Workspace, version: ModelVersion) -> list[Setting]:
         return []
     told = explained(run.asked or run.config, run.config)
     return [Setting(e.key, e.value, e.source) for e in told if e.key.startswith("recipe.")]
-
-
-def _times_scored(facts: Path, plan: Plan) -> list[str]:
-    """When this dataset's test rows were scored for this version's report, this time included."""
-    earlier: list[str] = []
-    if facts.exists():
-        content = json.loads(facts.read_text(encoding="utf-8"))
-        earlier = content["test_scored"] if content["dataset_id"] == plan.dataset.id else []
-    return [*earlier, now()]

@@ -12,6 +12,7 @@ from tuneworks.core.records import to_plain
 from tuneworks.core.text import Text
 from tuneworks.core.types import Answer, ClassAnswer, Feedback, ModelVersion, Prediction, SpansAnswer
 from tuneworks.core.workspace import Workspace
+from tuneworks.flows.new_labels import new_labels
 from tuneworks.serving.inputs import check_text
 
 LONGEST_LABEL = 200
@@ -27,12 +28,19 @@ def feedback(
     weight: float = 1.0,
     workspace: Workspace | None = None,
 ) -> Feedback:
-    """Store the true target (``value``) or a verdict (``correct``) for a prediction found by its id or your key."""
+    """Store the true target (``value``) or a verdict (``correct``) for a prediction found by its id or your key.
+
+    ``weight`` counts in watching (realised performance); retuning learns from every judged row alike.
+    """
     workspace = workspace or Workspace.open()
     judged = _found(workspace, prediction, key)
-    truth = None if value is None else _truth(judged, value, _input_text(workspace, judged))
+    version = workspace.store.get(ModelVersion, judged.version_id)
+    truth = None if value is None else _truth(judged, value, _input_text(version, judged))
     verdict = _verdict(judged.answer, truth, correct)
-    given = Feedback(new_id("fb"), now(), judged.id, judged.key, _source(source), truth, verdict, _weight(weight))
+    note = new_labels(version, truth) if version else None
+    given = Feedback(
+        new_id("fb"), now(), judged.id, judged.key, _source(source), truth, verdict, _weight(weight), note=note
+    )
     workspace.store.put(given)
     return given
 
@@ -74,8 +82,7 @@ def _no_prediction(prediction: str | None, key: str | None) -> NotFound:
     )
 
 
-def _input_text(workspace: Workspace, judged: Prediction) -> str:
-    version = workspace.store.get(ModelVersion, judged.version_id)
+def _input_text(version: ModelVersion | None, judged: Prediction) -> str:
     columns = version.spec.inputs.values() if version else judged.inputs
     return next((judged.inputs[column] for column in columns if isinstance(judged.inputs.get(column), str)), "")
 

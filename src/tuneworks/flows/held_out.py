@@ -9,13 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from tuneworks.core import registry
-from tuneworks.core.contracts import Examples, Model, Runtime
+from tuneworks.core.contracts import Examples, Model, Row, Runtime
+from tuneworks.core.errors import UnsuitableData
 from tuneworks.core.events import Listener, advance, silent
 from tuneworks.core.text import Text
-from tuneworks.core.types import BaseUse, ModelVersion, RunConfig
+from tuneworks.core.types import BaseUse, Dataset, ModelVersion, RunConfig
 from tuneworks.core.workspace import Workspace
-from tuneworks.flows.plan_run import Plan, plan_run
+from tuneworks.flows.plan_run import Plan, labelled, plan_run
+from tuneworks.flows.references import dataset_of
+from tuneworks.flows.rows import read_rows
 from tuneworks.serving.loaded import runtime_of
+from tuneworks.statistics import splits
 from tuneworks.statistics.feature_cache import cached
 from tuneworks.statistics.score_arrays import join
 
@@ -23,9 +27,37 @@ ROWS_AT_ONCE = 1024
 
 
 def plan_of(workspace: Workspace, version: ModelVersion, dataset: str | None = None) -> Plan:
-    """The rows of a dataset (default: the version's own) as the version's spec sees them."""
-    config = RunConfig(version.name, dataset or version.dataset_id, version.spec, version.recipe)
-    return plan_run(workspace, config)
+    """What the version learnt from, and the rows to test it on: its own test rows, or those of another dataset."""
+    own = plan_run(workspace, RunConfig(version.name, version.dataset_id, version.spec, version.recipe))
+    other = dataset_of(workspace, dataset) if dataset else own.dataset
+    return own if other.id == own.dataset.id else _tested_on(own, other, dataset or "", read_rows(workspace, other))
+
+
+def _tested_on(own: Plan, dataset: Dataset, name: str, rows: Sequence[Row]) -> Plan:
+    """The plan with the test rows of another dataset, with all its rows where it has none."""
+    task, spec = own.data.task, own.data.spec
+    task.complete(spec, dataset.columns, rows)
+    usable = labelled(rows, spec)
+    chosen = splits.test_rows(dataset.columns, usable, spec)
+    if not usable:
+        raise UnsuitableData(
+            Text(
+                f"No row of {name} has a {spec.target} to score against.", f"{name} 中没有任何一行带有 {spec.target}。"
+            ),
+            Text("Add labelled rows.", "请添加已标注的数据。"),
+        )
+    data = replace(own.data, test=task.examples(spec, chosen or usable))
+    return replace(own, dataset=dataset, data=data, scored=_scored(name, len(chosen), len(usable)))
+
+
+def _scored(name: str, chosen: int, usable: int) -> Text:
+    if chosen:
+        return Text(f"Scored on the {chosen} test rows of {name}.", f"在 {name} 的 {chosen} 行测试数据上评分。")
+    return Text(
+        f"Scored on all {usable} labelled rows of {name}, none of which is a test row: the model may have learnt from "
+        "some of them.",
+        f"在 {name} 的全部 {usable} 行已标注数据上评分，其中没有测试行：模型可能学习过其中的一些行。",
+    )
 
 
 def runtime_for(uses: Sequence[BaseUse]) -> Runtime:

@@ -13,6 +13,7 @@ from tuneworks.core.lifecycle import is_alive
 from tuneworks.core.text import Text
 from tuneworks.core.types import Dataset, DatasetName, Deployment, ModelVersion, Prediction, Run, Served
 from tuneworks.core.workspace import Workspace
+from tuneworks.flows.forget import forget_version
 from tuneworks.flows.references import dataset_of, deployment_of, unknown, version_labels, version_of
 
 KINDS: dict[str, type] = {"datasets": DatasetName, "runs": Run, "versions": ModelVersion, "deployments": Deployment}
@@ -67,14 +68,12 @@ def _delete_dataset(workspace: Workspace, reference: str) -> None:
 
 def _delete_version(workspace: Workspace, reference: str) -> None:
     version = version_of(workspace, reference)
-    for deployment in workspace.store.find(Deployment):
-        if version.id in {served.version_id for served in _served(deployment)}:
-            raise _in_use(version.label, f"the deployment {deployment.id!r}", f"部署 {deployment.id!r}")
     _refuse_while_running(workspace)
+    compiled = forget_version(workspace, version)
     for folder in (workspace.models, workspace.reports):
         _remove_folder(folder / version.label)
     workspace.store.remove(ModelVersion, version.id)
-    _remove_unused_blobs(workspace, version.parts.values())
+    _remove_unused_blobs(workspace, [*version.parts.values(), *compiled])
 
 
 def _delete_deployment(workspace: Workspace, reference: str) -> None:

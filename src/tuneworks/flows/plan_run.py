@@ -30,11 +30,15 @@ LOOKED_AT = 1000
 
 @dataclass(frozen=True)
 class Plan:
-    """A complete configuration, the dataset it names and the examples of each split."""
+    """A complete configuration, the dataset that is tested on and the examples of each split.
+
+    ``scored`` says which rows these are where the dataset is another than the configuration's.
+    """
 
     config: RunConfig
     dataset: Dataset
     data: Data
+    scored: Text | None = None
 
 
 def complete_config(workspace: Workspace, config: RunConfig) -> RunConfig:
@@ -54,7 +58,7 @@ def plan_run(workspace: Workspace, config: RunConfig, listener: Listener = silen
     task = task_of(config.spec, dataset.columns)
     spec, parts = split_rows(task, config.spec, dataset.columns, rows)
     _tell_dropped(parts, spec, listener)
-    data = Data(task, spec, *(task.examples(spec, _labelled(parts[name], spec)) for name in splits.NAMES))
+    data = Data(task, spec, *(task.examples(spec, labelled(parts[name], spec)) for name in splits.NAMES))
     _must_have_rows(data, dataset)
     recipe = complete_recipe(config.recipe, data)
     name = config.name or _name_of(workspace, config.dataset, dataset)
@@ -84,6 +88,7 @@ def split_rows(
     task: Task, spec: TaskSpec, columns: Sequence[Column], rows: Sequence[Row]
 ) -> tuple[TaskSpec, dict[str, list[Row]]]:
     """The complete spec and the rows of each split; labels are those of train and validation rows."""
+    check_options(task.Options, spec.options, owner=spec.task or _name_of_task(task), prefix="spec.options.")
     split = spec.split or splits.derive(columns, rows)
     first = replace(task.complete(spec, columns, rows), split=split, task=spec.task or _name_of_task(task))
     parts: dict[str, list[Row]] = {name: [] for name in splits.NAMES}
@@ -129,7 +134,8 @@ def _name_of_task(task: Task) -> str:
     return type(task).__module__.rsplit(".", 1)[-1].replace("_", "-")
 
 
-def _labelled(rows: Sequence[Row], spec: TaskSpec) -> list[Row]:
+def labelled(rows: Sequence[Row], spec: TaskSpec) -> list[Row]:
+    """The rows that say the target."""
     return [row for row in rows if row.get(spec.target or "") is not None]
 
 

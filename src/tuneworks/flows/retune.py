@@ -45,12 +45,16 @@ class Retuned:
 
 
 def retune(deployment: str, *, workspace: Workspace | None = None, listener: Listener = silent) -> Retuned:
-    """Tune the champion's successor on its rows and the judged predictions; promote it only if it is better."""
+    """Tune the champion's successor on its rows and the judged predictions; promote it only if it is better.
+
+    The dataset's name moves to the grown rows once the successor stands.
+    """
     workspace = workspace or Workspace.open()
     present = deployment_of(workspace, deployment)
     champion = version_of(workspace, present.champion.version_id)
     dataset = _grow(workspace, present, champion, listener)
     candidate = tune(config=_config(workspace, champion, dataset), workspace=workspace, listener=listener)
+    _move_names(workspace, dataset_of(workspace, champion.dataset_id), dataset)
     comparison = _deciding(
         compare(champion.label, candidate.label, dataset=dataset.id, workspace=workspace, listener=listener), candidate
     )
@@ -69,7 +73,6 @@ def _grow(workspace: Workspace, present: Deployment, champion: ModelVersion, lis
     new_rows = _with_side(_as_rows(judged, old.columns, champion.spec), judged, champion.spec)
     rows = merge(read_rows(workspace, old), new_rows, champion.spec)
     dataset = write_dataset(workspace, rows, old.columns, uri=_uri(present.id), parent_id=old.id)
-    _move_names(workspace, old, dataset)
     tell(
         listener,
         "dataset",

@@ -22,7 +22,7 @@ LOOKED_AT = 5000
 
 
 def cut_by_model(rows: Sequence[Row], spec: TaskSpec, *, cache: Path, listener: Listener = silent) -> Iterator[Finding]:
-    """For each text column, the share of its texts that the default base cuts at its maximum length."""
+    """For each text column of which the default base cuts texts at its maximum length, how many it cuts."""
     for column in spec.inputs.values():
         texts = [str(row.get(column) or "") for row in rows[:LOOKED_AT]]
         address = default_base(texts)
@@ -32,13 +32,17 @@ def cut_by_model(rows: Sequence[Row], spec: TaskSpec, *, cache: Path, listener: 
             cut = _cut(address, column, texts, cache, listener)
         except TuneworksError:
             continue  # a base that cannot be had here is tune's to refuse, with its own advice
-        share = sum(cut) / max(1, len(cut))
+        if not any(cut):
+            continue
+        share = sum(cut) / len(cut)
         yield Finding(
             "truncation",
             "warning" if share > NOTED else "note",
             Text(
-                f"{share:.1%} of the texts in {column!r} are longer than {address} reads; their ends are cut.",
-                f"列 {column!r} 中 {share:.1%} 的文本超出 {address} 的读取长度，末尾会被截断。",
+                f"{sum(cut)} of {len(cut)} texts in {column!r} ({share:.1%}) are longer than {address} reads; "
+                "their ends are cut.",
+                f"列 {column!r} 的 {len(cut)} 条文本中有 {sum(cut)} 条（{share:.1%}）超出 {address} 的读取长度，"
+                "末尾会被截断。",
             ),
             Text(
                 "Put what matters first, raise recipe.options.max_length, or use --base ngrams, which reads all.",

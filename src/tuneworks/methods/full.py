@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from tuneworks.core.contracts import Examples, Job, Method, Parts, Step
 from tuneworks.core.errors import InvalidConfig
+from tuneworks.core.ranges import OneOf, Range, check_values
 from tuneworks.core.text import Text
 from tuneworks.core.types import Output, Recipe
 from tuneworks.neural.batches import Batch, Piece
@@ -30,6 +31,15 @@ ROWS_A_BATCH = 32
 LARGE_VOCABULARY = 100_000
 TOKENS_AT_ONCE = 512
 START_UNITS = 40_000
+ALLOWED: dict[str, Range | OneOf] = {
+    "weight_decay": Range(least=0),
+    "dropout": Range(least=0, below=1),
+    "warm_up": Range(least=0, most=1),
+    "clip": Range(above=0),
+    "class_weights": OneOf(("balanced",)),
+    "patience": Range(least=1),
+    "minimum_delta": Range(least=0),
+}
 
 
 @dataclass(frozen=True)
@@ -51,6 +61,9 @@ class Options:
     minimum_delta: float = 0.0
     train_embeddings: bool | None = None
     start_from_linear: bool = True
+
+    def __post_init__(self) -> None:
+        check_values(self, ALLOWED, "recipe.options.")
 
 
 class Full(Method):

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuneworks.core.contracts import Job, Method, Parts, Step
-from tuneworks.core.errors import InvalidConfig
+from tuneworks.core.ranges import Range, check_values
 from tuneworks.core.text import Text
 from tuneworks.statistics import features, linear
 from tuneworks.statistics.calibration import fit_temperature, softmax
@@ -33,14 +33,7 @@ class Options:
     balanced: bool = False
 
     def __post_init__(self) -> None:
-        if not self.strengths or min(self.strengths) <= 0:
-            raise InvalidConfig(
-                Text(
-                    f"recipe.options.strengths must be numbers above 0; received {list(self.strengths)}.",
-                    f"recipe.options.strengths 应为大于 0 的数字，实际为 {list(self.strengths)}。",
-                ),
-                Text("For example: [0.3, 1.0, 3.0]", "例如：[0.3, 1.0, 3.0]"),
-            )
+        check_values(self, {"strengths": Range(above=0)}, "recipe.options.")
 
 
 @dataclass(frozen=True, order=True)
@@ -98,18 +91,26 @@ class _Rows:
 
 
 class _Fitting:
-    """One fold's problem on its way from weak to strong: each fit starts from the last."""
+    """One fold on its way from weak to strong: each fit starts from the last, and only its point is kept.
+
+    The fold's copy of the features lives for one fit alone: making it anew costs little beside the fit.
+    """
 
     def __init__(self, job: Job, rows: _Rows, fold: Fold, options: Options) -> None:
-        self.chosen_on = fold.choose_on
-        self._task, self._scales = _problem(job, rows, fold.fit_on, options)
-        self._held_out = features.take(rows.blocks, fold.choose_on)
+        self._job, self._rows, self._fold, self._options = job, rows, fold, options
         self._point: Floats | None = None
         self.logits: Floats
 
+    @property
+    def chosen_on(self) -> NDArray[np.int64]:
+        return self._fold.choose_on
+
     def strengthen(self, strength: float) -> None:
-        self._point = linear.fit(self._task, strength, self._point)
-        self.logits = linear.logits(self._held_out, linear.to_head(self._point, self._scales))
+        task, scales = _problem(self._job, self._rows, self._fold.fit_on, self._options)
+        self._point = linear.fit(task, strength, self._point)
+        del task
+        held_out = features.take(self._rows.blocks, self._fold.choose_on)
+        self.logits = linear.logits(held_out, linear.to_head(self._point, scales))
 
 
 def _rows_of(job: Job) -> _Rows:

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tuneworks.core.text import Text
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -20,7 +22,8 @@ class Setting:
 class Provenance:
     """The dataset's name and rows by split, the parent version, what the run cost, how often the test rows were used.
 
-    ``test_scored`` counts the scorings of the test rows, this one included.
+    ``test_scored`` counts the scorings of the test rows, this one included. ``scored`` says which rows were scored
+    where they are another dataset's than the version's own.
     """
 
     dataset: str = ""
@@ -30,3 +33,4 @@ class Provenance:
     memory_megabytes: float | None = None
     test_scored: int = 1
     recipe: Sequence[Setting] = ()
+    scored: Text | None = None

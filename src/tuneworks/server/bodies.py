@@ -39,7 +39,10 @@ class PredictResponse:
 
 @dataclass(frozen=True)
 class FeedbackRequest:
-    """The true target (``value``: a label, or a list of spans), or only whether the answer was right (``correct``)."""
+    """The true target (``value``: a label, or a list of spans), or only whether the answer was right (``correct``).
+
+    ``weight`` counts in watching (realised performance), not in training.
+    """
 
     value: Any = None
     correct: bool | None = None

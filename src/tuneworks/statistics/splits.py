@@ -50,13 +50,29 @@ def assign(rows: Sequence[Row], spec: TaskSpec) -> list[str]:
     return [_side(row, inputs) for row in rows]
 
 
+def test_rows(columns: Sequence[Column], rows: Sequence[Row], spec: TaskSpec) -> list[Row]:
+    """The test rows of a dataset that nothing was learnt from: by its own split column, else as ``spec.split`` says.
+
+    None where the dataset has no such column, or too little of what it splits by.
+    """
+    kind, named = parse(spec.split or "content")
+    for column in columns:
+        said = _words_of(column, rows) if column.name.casefold() in SPLIT_COLUMNS or column.name == named else set()
+        if "test" in said:
+            return [row for row in rows if WORDS.get(_said(row, column)) == "test"]
+    if kind == "column":
+        return []
+    try:
+        return [row for row, side in zip(rows, assign(rows, spec), strict=True) if side == "test"]
+    except (InvalidConfig, UnsuitableData):
+        return []
+
+
 def derive(columns: Sequence[Column], rows: Sequence[Row]) -> str:
     """``column(split)`` where a column of that name (or fold) says train or test throughout, else ``content``."""
     for column in columns:
-        if column.name.casefold() in SPLIT_COLUMNS:
-            said = {str(row[column.name]).strip().casefold() for row in rows if row.get(column.name) not in (None, "")}
-            if said and said <= WORDS.keys() and "train" in {WORDS[word] for word in said}:
-                return f"column({column.name})"
+        if column.name.casefold() in SPLIT_COLUMNS and "train" in _words_of(column, rows):
+            return f"column({column.name})"
     return "content"
 
 
@@ -81,6 +97,16 @@ def parse(split: str) -> tuple[str, str | None]:
 def position(row: Row, columns: Sequence[str]) -> float:
     """Where the content of a row falls between 0 and 1: the same for ever."""
     return int.from_bytes(row_key(row, columns)[:7], "big") / 2**56
+
+
+def _words_of(column: Column, rows: Sequence[Row]) -> set[str]:
+    """The splits that a column names; none where it says anything else."""
+    said = {_said(row, column) for row in rows if row.get(column.name) not in (None, "")}
+    return {WORDS[word] for word in said} if said <= WORDS.keys() else set()
+
+
+def _said(row: Row, column: Column) -> str:
+    return str(row.get(column.name)).strip().casefold()
 
 
 def _side(row: Row, columns: Sequence[str]) -> str:

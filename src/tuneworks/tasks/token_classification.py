@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from tuneworks.core.contracts import Examples, Row, Task
 from tuneworks.core.errors import InvalidConfig, UnsuitableData
 from tuneworks.core.evaluation import Evaluation, Tally
+from tuneworks.core.ranges import OneOf, check_values
 from tuneworks.core.text import Text
 from tuneworks.core.types import Answer, Column, Output, Span, SpansAnswer, TaskSpec
 from tuneworks.language.segments import units as words_of
@@ -24,13 +25,24 @@ UNITS = {"words": words_of, "whitespace": whitespace_units}
 Units = Sequence[tuple[int, int]]
 
 
-class TokenClassification(Task):
-    """Reads one text, answers with spans; each unit of the text gets an IOB2 tag, decoded on the legal path.
+@dataclass(frozen=True)
+class Options:
+    """Settings of ``token-classification``.
 
-    The option ``units`` says what a unit is: ``words`` (each Chinese character alone) or ``whitespace`` (what blanks
-    separate); the default is ``whitespace`` where every span of the data begins and ends at one.
+    ``units``: what a unit is: ``words`` (each Chinese character alone) or ``whitespace`` (what blanks separate); the
+    default is ``whitespace`` where every span of the data begins and ends at one.
     """
 
+    units: str | None = None
+
+    def __post_init__(self) -> None:
+        check_values(self, {"units": OneOf(tuple(UNITS))}, "spec.options.")
+
+
+class TokenClassification(Task):
+    """Reads one text, answers with spans; each unit of the text gets an IOB2 tag, decoded on the legal path."""
+
+    Options = Options
     roles = MappingProxyType({"text": ("text", "category")})
     target_kinds = ("spans",)
 
@@ -54,8 +66,7 @@ class TokenClassification(Task):
                 Text(f"There is no metric named {metric!r} for this task.", f"此任务没有名为 {metric!r} 的指标。"),
                 Text(f"Choose one of: {', '.join(METRICS)}.", f"可选指标：{'、'.join(METRICS)}。"),
             )
-        options = {"units": _units_of(rows, inputs["text"], target), **spec.options}
-        _check_options(options)
+        options = {"units": spec.options.get("units") or _units_of(rows, inputs["text"], target)}
         return replace(spec, target=target, inputs=inputs, labels=labels, metric=metric, options=options)
 
     def output(self, spec: TaskSpec) -> Output:
@@ -148,17 +159,6 @@ def _spans(spec: TaskSpec, scores: Any, units: Units, text: str) -> Iterator[Spa
     for span in spans_of_tags(units, [tags[tag] for tag in path], text):
         inside = [sure[i] for i, (start, end) in enumerate(units) if start >= span.start and end <= span.end]
         yield replace(span, score=float(np.mean(inside)))
-
-
-def _check_options(options: Mapping[str, Any]) -> None:
-    """``units`` alone, and one of those there are."""
-    if options.keys() != {"units"} or options["units"] not in UNITS:
-        given = ", ".join(f"{name}={value}" for name, value in options.items())
-        names = ", ".join(UNITS)
-        raise InvalidConfig(
-            Text(f"This task has no such options: {given}.", f"此任务没有这样的选项：{given}。"),
-            Text(f"The one option is spec.options.units: {names}.", f"唯一的选项是 spec.options.units：{names}。"),
-        )
 
 
 def _units_of(rows: Sequence[Row], text_column: str, target: str) -> str:

@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, fields, is_dataclass, replace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from tuneworks.core import config
 from tuneworks.core.contracts import Examples, Task
 from tuneworks.core.errors import InvalidConfig
 from tuneworks.core.evaluation import Tally
@@ -96,6 +97,20 @@ def check_a_wrong_spec_is_refused(task_class: type[Task]) -> None:
         if column.kind not in task.target_kinds:
             _is_refused(task, replace(spec, target=column.name), columns, rows)
     _is_refused(task, TaskSpec(), [column for column in columns if column.name != spec.target], rows)
+
+
+def check_options_have_defaults(task_class: type[Task]) -> None:
+    """``Options`` is a frozen dataclass that needs nothing to be given and knows what ``complete`` fills in."""
+    options: Any = task_class.Options
+    assert is_dataclass(task_class.Options)
+    made: Any = options()
+    for field in fields(made):
+        with pytest.raises(FrozenInstanceError):
+            setattr(made, field.name, None)
+    spec, _, _ = sample_spec(task_class())
+    config.check_options(options, spec.options, prefix="spec.options.")
+    with pytest.raises(InvalidConfig):
+        config.check_options(options, {"applause": True}, prefix="spec.options.")
 
 
 def check_scores_fit_the_output(task_class: type[Task]) -> None:
