@@ -24,8 +24,9 @@ import yaml
 import tuneworks
 from tuneworks.cli.progress import progress
 from tuneworks.client import Client
+from tuneworks.core.answers import ClassAnswer
 from tuneworks.core.text import Text
-from tuneworks.core.types import ClassAnswer, Score
+from tuneworks.core.types import Score
 
 FOLDER = Path(".demo").absolute()
 REVIEWS = 2400

@@ -10,7 +10,9 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from transformers import BertConfig, BertModel
 
 from tuneworks.core import registry
+from tuneworks.testing.bases import Sample
 
+TEXTS = ("where is my parcel", "The courier is late!", "包裹什么时候到", "我在北京工作", "i paid twice 42", "到")
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
 WORDS = [
     "where",
@@ -73,8 +75,8 @@ def tiny_tokenizer() -> Tokenizer:
     return made
 
 
-def tiny_addresses(folder: Path) -> dict[str, str]:
-    """An address for every base there is: base name -> address."""
-    made = {"ngrams": "ngrams", "text-encoder": f"path:{tiny_encoder(folder)}"}
-    assert set(made) == set(registry.names("bases")), "every base needs a small address here"
+def tiny_samples(folder: Path) -> dict[str, Sample]:
+    """What every base there is can be tried on: base name -> a small address of it, and values."""
+    made = {"ngrams": Sample("ngrams", TEXTS), "text-encoder": Sample(f"path:{tiny_encoder(folder)}", TEXTS)}
+    assert set(made) == set(registry.names("bases")), "every base needs a small sample here"
     return made

@@ -11,7 +11,7 @@ import pytest
 import tuneworks
 from tests.server.process import ServerProcess
 from tuneworks.client import Client
-from tuneworks.core.types import ClassAnswer
+from tuneworks.core.answers import ClassAnswer
 from tuneworks.flows.held_out import plan_of
 from tuneworks.flows.references import version_of
 from tuneworks.statistics.score_arrays import unpack

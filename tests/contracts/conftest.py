@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from tests.tiny import tiny_addresses
+from tests.tiny import tiny_samples
+from tuneworks.testing.bases import Sample
 
 
 @pytest.fixture(scope="session")
-def addresses(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def samples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Sample]:
+    """An address and values for every base: base name -> sample."""
+    return tiny_samples(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="session")
+def addresses(samples: dict[str, Sample]) -> dict[str, str]:
     """An address for every base: base name -> address."""
-    return tiny_addresses(tmp_path_factory.mktemp("tiny"))
+    return {name: sample.address for name, sample in samples.items()}

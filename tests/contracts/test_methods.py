@@ -9,7 +9,7 @@ from tuneworks.testing.methods import CHECKS
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("base", registry.names("bases"))
 @pytest.mark.parametrize("name", registry.names("methods"))
-def test_a_method_keeps_its_promises(name: str, check, addresses: dict[str, str]) -> None:
-    method = registry.load("methods", name)
-    check(method, addresses["text-encoder" if method.needs_network else "ngrams"])
+def test_a_method_keeps_its_promises(name: str, base: str, check, addresses: dict[str, str]) -> None:
+    check(registry.load("methods", name), addresses[base])

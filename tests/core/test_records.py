@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuneworks.core import evaluation, types
+from tuneworks.core import answers, evaluation, types
 from tuneworks.core.records import from_json, from_plain, to_json, to_plain
 from tuneworks.core.text import Text
 
 CALLABLE_INSIDE = {"Tally"}
 RECORDS = [
     kind
-    for module in (types, evaluation)
+    for module in (types, answers, evaluation)
     for kind in vars(module).values()
     if inspect.isclass(kind) and is_dataclass(kind) and kind.__module__ == module.__name__
     if kind.__name__ not in CALLABLE_INSIDE
@@ -93,7 +93,7 @@ def test_fields_of_an_older_version_get_their_defaults() -> None:
 
 
 def test_the_kind_of_an_answer_chooses_its_class() -> None:
-    for answer in (types.ClassAnswer("a", 0.5, {"a": 0.5}), types.SpansAnswer((types.Span(0, 1, "PER"),))):
+    for answer in (answers.ClassAnswer("a", 0.5, {"a": 0.5}), answers.SpansAnswer((answers.Span(0, 1, "PER"),))):
         prediction = types.Prediction("p", "d", "v", "2026", {"text": "x"}, answer, 1.0)
         assert from_json(types.Prediction, to_json(prediction)).answer == answer
 

@@ -10,10 +10,11 @@ import pytest
 from tuneworks.core import registry
 from tuneworks.core.contracts import Measurement, Window
 from tuneworks.core.types import Feedback
-from tuneworks.detectors.prediction_shift import distances, label_counts
+from tuneworks.detectors.prediction_shift import distances
 from tuneworks.detectors.realised_performance import wilson
+from tuneworks.statistics.shapes.shape import shape_of
 from tuneworks.statistics.shift import jensen_shannon
-from tuneworks.testing.detectors import CLASSES, LABELS, SPANS, window
+from tuneworks.testing.detectors import CLASSES, SPANS, window
 
 BEFORE = window(CLASSES, 500, 0)
 
@@ -55,8 +56,8 @@ def test_too_few_rows_are_not_judged() -> None:
 
 
 def test_label_shares_use_the_same_distance_as_the_statistics() -> None:
-    before = label_counts(BEFORE.answers, LABELS).sum(0)
-    after = label_counts(window(CLASSES, 80, 3, moved=0.5).answers, LABELS).sum(0)
+    shape, now = shape_of("classes"), window(CLASSES, 80, 3, moved=0.5)
+    before, after = (shape.signature(answers, CLASSES).values.sum(0) for answers in (BEFORE.answers, now.answers))
     assert distances(before[None], after[None])[0] == pytest.approx(jensen_shannon(before, after))
 
 

@@ -12,11 +12,14 @@ from tuneworks.core.errors import InvalidConfig, TuneworksError, UnsuitableData
 from tuneworks.core.types import Event, ModelVersion
 from tuneworks.core.workspace import Workspace
 from tuneworks.flows.add import add
-from tuneworks.flows.baselines import BEFORE, MAJORITY, NGRAMS
+from tuneworks.flows.baselines import BEFORE, NGRAMS
 from tuneworks.flows.evaluate import evaluate
 from tuneworks.flows.tune import tune
 from tuneworks.statistics import splits
+from tuneworks.statistics.shapes.shape import shape_of
 from tuneworks.testing.workspaces import NAME, sample_rows, tune_again, tuned_workspace
+
+MAJORITY = shape_of("classes").simplest
 
 
 @pytest.fixture

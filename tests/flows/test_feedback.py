@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from tuneworks.core.answers import Span, SpansAnswer
 from tuneworks.core.errors import InvalidInput, NotFound
-from tuneworks.core.types import Feedback, Prediction, Span, SpansAnswer
+from tuneworks.core.types import Feedback, Prediction
 from tuneworks.core.workspace import Workspace
 from tuneworks.flows.feedback import feedback
 from tuneworks.flows.judged import judged_predictions

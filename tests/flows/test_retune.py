@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tuneworks.core.contracts import Row
+from tuneworks.core.asking import Row
 from tuneworks.core.errors import InvalidInput, TuneworksError
 from tuneworks.core.types import DatasetName, Deployment, Event, Run, TaskSpec
 from tuneworks.core.workspace import Workspace

@@ -6,10 +6,11 @@ from html.parser import HTMLParser
 import pytest
 
 from tests.reports.examples import EVIL, HISTORY, PROVENANCE, example
+from tuneworks.core.answers import Span
 from tuneworks.core.evaluation import Evaluation
 from tuneworks.core.records import from_json, to_json
 from tuneworks.core.text import language
-from tuneworks.core.types import Span, TaskSpec
+from tuneworks.core.types import TaskSpec
 from tuneworks.reports.html import render_report
 from tuneworks.statistics.entities import SpanRows, evaluate_entities
 

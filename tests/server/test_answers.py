@@ -10,7 +10,8 @@ import pytest
 
 from tests.server.process import ServerProcess
 from tuneworks.client import Client
-from tuneworks.core.types import ClassAnswer, Prediction
+from tuneworks.core.answers import ClassAnswer
+from tuneworks.core.types import Prediction
 from tuneworks.core.workspace import Workspace
 from tuneworks.flows.predict import predict
 from tuneworks.testing.workspaces import NAME, sample_rows

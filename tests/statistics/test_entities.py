@@ -11,9 +11,10 @@ from seqeval.metrics import f1_score, precision_score, recall_score
 from seqeval.metrics.sequence_labeling import get_entities
 from sklearn.metrics import classification_report
 
+from tuneworks.core.answers import Span
 from tuneworks.core.errors import UnsuitableData
 from tuneworks.core.records import to_json
-from tuneworks.core.types import Span, TaskSpec
+from tuneworks.core.types import TaskSpec
 from tuneworks.statistics.entities import METRICS, SpanRows, entity_tallies, evaluate_entities
 from tuneworks.statistics.intervals import value
 from tuneworks.statistics.iob2 import spans_of_tags, tags_of_spans

@@ -8,7 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
+from tuneworks.core.asking import Examples
+from tuneworks.core.types import Output
 from tuneworks.statistics import features, score_arrays
+from tuneworks.statistics.shapes.shape import shape_of
 
 RANDOM = np.random.default_rng(0)
 DENSE = RANDOM.normal(0, 1, (8, 3)).astype(np.float32)
@@ -63,8 +66,10 @@ def test_parts_are_joined_in_order() -> None:
 
 
 def test_the_prior_is_the_share_of_each_class() -> None:
-    made = score_arrays.prior(np.array([0, 0, 1, -1]), 3, None, 2)
+    labelled = Examples({}, [{}] * 4, np.array([0, 0, 1, -1]))
+    made = shape_of("classes").prior(Output("classes", 3), labelled, labelled.take([0, 1]))
     assert np.allclose(made, [[2 / 3, 1 / 3, 0]] * 2)
-    ragged = score_arrays.prior([np.array([0]), np.array([1, 0, 0])], 2, [2, 0], 2)
+    tagged = Examples({}, [{}] * 2, [np.array([0]), np.array([1, 0, 0])], [[(0, 1), (2, 3)], []])
+    ragged = shape_of("token_classes").prior(Output("token_classes", 2), tagged, tagged)
     assert np.allclose(ragged[0], [[0.75, 0.25]] * 2)
     assert ragged[1].shape == (0, 2)

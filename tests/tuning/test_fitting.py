@@ -11,10 +11,10 @@ import pytest
 
 from tests.tiny import tiny_encoder
 from tuneworks.core.errors import InvalidConfig, TuneworksError, UnsuitableData
-from tuneworks.core.types import Event, Recipe
+from tuneworks.core.types import Event, Output, Recipe
 from tuneworks.flows.fitting import Data, Fitted, fit, uses_of
 from tuneworks.flows.held_out import run
-from tuneworks.testing.methods import sample_data
+from tuneworks.testing.samples import sample_data
 
 CLASSES, SPANS = "text-classification", "token-classification"
 
@@ -39,7 +39,7 @@ def refused(data: Data, recipe: Recipe, folder: Path, error: type[TuneworksError
 
 def test_pretrained_files_lie_at_the_top_whatever_the_order_of_bases() -> None:
     spec = sample_data(CLASSES).spec
-    uses = uses_of(Recipe({"text": ("ngrams", "path:/somewhere", "path:/else")}), spec)
+    uses = uses_of(Recipe({"text": ("ngrams", "path:/somewhere", "path:/else")}), spec, Output("classes", 2))
     assert [(use.name, use.folder) for use in uses] == [
         ("ngrams", "base_2"),
         ("text-encoder", ""),
@@ -95,8 +95,8 @@ def test_concatenated_bases_use_what_each_of_them_says(tiny: str, tmp_path: Path
     data = sample_data(CLASSES, 300)
     made = fitted(data, Recipe({"text": (tiny, "ngrams")}, "head"), tmp_path)
     model = made.open(tmp_path, data.spec)
-    assert {name for name in model.head if name.startswith("weight")} == {"weight_0", "weight_1"}
-    assert all(np.abs(model.head[name]).max() > 0 for name in model.head)
+    assert {name for name in model.head.arrays if name.startswith("weight")} == {"weight_0", "weight_1"}
+    assert all(np.abs(array).max() > 0 for array in model.head.arrays.values())
     assert (tmp_path / "base_1" / "ngrams.json").is_file()
 
 

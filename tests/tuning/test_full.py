@@ -21,7 +21,7 @@ from tuneworks.flows.references import version_of
 from tuneworks.flows.tune import tune
 from tuneworks.serving.folders import open_version
 from tuneworks.statistics.linear import load_head
-from tuneworks.testing.methods import sample_data
+from tuneworks.testing.samples import sample_data
 from tuneworks.testing.workspaces import sample_rows
 
 TASKS = ("text-classification", "token-classification")
@@ -38,7 +38,7 @@ def fitted(data: Data, base: str, folder: Path, **recipe: Any) -> Fitted:
 
 
 def head_of(made: Fitted) -> dict[str, np.ndarray]:
-    return load_head(made.files["head.safetensors"].read_bytes())
+    return dict(load_head(made.files).arrays)
 
 
 @pytest.mark.parametrize(("task", "epochs"), zip(TASKS, (6, 12), strict=True))

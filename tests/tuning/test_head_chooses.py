@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import tuneworks
-from tuneworks.core.contracts import Examples, Job
+from tuneworks.core.asking import Examples
+from tuneworks.core.contracts import Job
 from tuneworks.core.events import silent
 from tuneworks.core.types import Output, Recipe, RunConfig, TaskSpec
 from tuneworks.flows.fitting import fit, run_steps

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy import sparse
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.utils.class_weight import compute_class_weight
 
 from tuneworks.statistics import linear
@@ -23,15 +25,28 @@ def blocks_and_targets(rows: int = 240, seed: int = 0) -> tuple[list, np.ndarray
     return [dense, sparse.csr_matrix(counts)], targets
 
 
+def probabilities(blocks: list, head: dict[str, np.ndarray]) -> np.ndarray:
+    return linear.LINKS["softmax"](linear.logits(blocks, head))
+
+
+def targets_for(link: str, targets: np.ndarray) -> np.ndarray:
+    """Class numbers as what a link learns: themselves, yes and no for each class, or numbers."""
+    told = {"softmax": targets, "sigmoid": np.eye(CLASSES)[targets], "identity": np.eye(CLASSES)[targets] * 40 - 7}
+    return told[link]
+
+
 def raw(blocks: list) -> np.ndarray:
     return np.concatenate([b.toarray() if sparse.issparse(b) else b for b in blocks], axis=1)
 
 
 @pytest.mark.parametrize("chosen", [slice(0, 1), slice(1, 2), slice(0, 2)], ids=["dense", "sparse", "both"])
-@pytest.mark.parametrize("balanced", [False, True])
-def test_the_gradient_is_the_slope_of_the_objective(chosen: slice, balanced: bool) -> None:
+@pytest.mark.parametrize(
+    ("link", "balanced"), [("softmax", False), ("softmax", True), ("sigmoid", False), ("identity", False)]
+)
+def test_the_gradient_is_the_slope_of_the_objective(chosen: slice, link: str, balanced: bool) -> None:
     blocks, targets = blocks_and_targets()
-    task, _ = linear.problem(blocks[chosen], targets, CLASSES, balanced=balanced)
+    told = targets_for(link, targets)
+    task, _ = linear.problem(blocks[chosen], told, CLASSES, link=link, balanced=balanced)
     random = np.random.default_rng(1)
     point = random.normal(0, 0.5, (sum(task.widths) + 1, CLASSES)).astype(np.float32)
     penalty = 0.01
@@ -49,13 +64,33 @@ def test_the_gradient_is_the_slope_of_the_objective(chosen: slice, balanced: boo
 def test_the_optimum_is_scikit_learns(chosen: slice, balanced: bool, strength: float) -> None:
     blocks, targets = blocks_and_targets()
     task, scales = linear.problem(blocks[chosen], targets, CLASSES, balanced=balanced)
-    ours = linear.probabilities(blocks[chosen], linear.to_head(linear.fit(task, strength, iterations=1000), scales))
+    ours = probabilities(blocks[chosen], linear.to_head(task, linear.fit(task, strength, iterations=1000), scales))
     theirs = LogisticRegression(C=strength, tol=1e-8, max_iter=5000, class_weight="balanced" if balanced else None).fit(
         raw(task.blocks), targets
     )
     apart = np.abs(ours - theirs.predict_proba(raw(task.blocks)))
     assert apart.mean() < 1e-3
     assert apart.max() < 5e-3
+
+
+def test_yes_or_no_of_each_label_is_scikit_learns() -> None:
+    blocks, targets = blocks_and_targets()
+    told = targets_for("sigmoid", targets)
+    task, scales = linear.problem(blocks, told, CLASSES, link="sigmoid")
+    head = linear.to_head(task, linear.fit(task, 1.0, iterations=2000), scales)
+    ours = linear.LINKS["sigmoid"](linear.logits(blocks, head))
+    for label in range(CLASSES):
+        theirs = LogisticRegression(C=1.0, tol=1e-8, max_iter=5000).fit(raw(task.blocks), told[:, label])
+        assert np.abs(ours[:, label] - theirs.predict_proba(raw(task.blocks))[:, 1]).max() < 5e-3
+
+
+def test_numbers_are_scikit_learns_ridge_in_their_own_unit() -> None:
+    blocks, targets = blocks_and_targets()
+    told = targets_for("identity", targets)
+    task, scales = linear.problem(blocks, told, CLASSES, link="identity")
+    ours = linear.logits(blocks, linear.to_head(task, linear.fit(task, 2.0, iterations=2000), scales))
+    theirs = Ridge(alpha=1 / 2.0).fit(raw(task.blocks), told).predict(raw(task.blocks))
+    assert np.abs(ours - theirs).max() < 0.005 * told.std()
 
 
 def test_the_objective_ends_no_higher_than_scikit_learns() -> None:
@@ -81,7 +116,7 @@ def test_a_class_without_rows_is_answered_with_little_probability() -> None:
     blocks, targets = blocks_and_targets()
     for balanced in (False, True):
         task, scales = linear.problem(blocks, targets, CLASSES + 1, balanced=balanced)
-        made = linear.probabilities(blocks, linear.to_head(linear.fit(task, 10.0), scales))
+        made = probabilities(blocks, linear.to_head(task, linear.fit(task, 10.0), scales))
         assert made.shape == (len(targets), CLASSES + 1)
         assert made[:, CLASSES].max() < 0.05
 
@@ -91,7 +126,7 @@ def test_scales_and_temperature_fold_into_raw_weights(temperature: float) -> Non
     blocks, targets = blocks_and_targets()
     task, scales = linear.problem(blocks, targets, CLASSES)
     point = np.random.default_rng(5).normal(0, 1, (sum(task.widths) + 1, CLASSES)).astype(np.float32)
-    on_raw = linear.logits(blocks, linear.to_head(point, scales, temperature))
+    on_raw = linear.logits(blocks, linear.to_head(task, point, scales, temperature))
     assert np.allclose(on_raw, linear.raw_logits(task, point) / temperature, atol=1e-4)
 
 
@@ -107,18 +142,20 @@ def test_columns_that_never_change_weigh_nothing() -> None:
     block[:, 0] = np.arange(50)
     empty = sparse.csr_matrix((50, 7), dtype=np.float32)
     task, scales = linear.problem([block, empty], np.arange(50) % 2, 2)
-    head = linear.to_head(linear.fit(task, 1.0), scales)
+    head = linear.to_head(task, linear.fit(task, 1.0), scales)
     assert all(np.isfinite(array).all() for array in head.values())
     assert np.abs(head["weight_0"][1:]).max() == 0
 
 
-def test_a_head_comes_back_from_its_bytes() -> None:
+def test_a_head_comes_back_from_its_bytes(tmp_path: Path) -> None:
     blocks, targets = blocks_and_targets()
     task, scales = linear.problem(blocks, targets, CLASSES)
-    head = linear.to_head(linear.fit(task, 1.0), scales)
-    stored = linear.load_head(linear.save_head(head))
-    assert stored.keys() == head.keys() == {"weight_0", "weight_1", "bias"}
-    assert all((stored[name] == head[name]).all() for name in head)
+    head = linear.to_head(task, linear.fit(task, 1.0), scales)
+    (tmp_path / linear.FILE).write_bytes(linear.save_head(head, "sigmoid"))
+    stored = linear.load_head({linear.FILE: tmp_path / linear.FILE})
+    assert stored.link == "sigmoid"
+    assert stored.arrays.keys() == head.keys() == {"weight_0", "weight_1", "bias"}
+    assert all((stored.arrays[name] == head[name]).all() for name in head)
 
 
 def test_starting_from_the_optimum_stays_there() -> None:

@@ -60,8 +60,8 @@ def test_a_dataset_named_by_its_id_gives_the_model_its_name(workspace: Workspace
 
 
 def test_the_base_follows_the_language_of_the_texts() -> None:
-    assert default_base(["where is my parcel"]) == ENGLISH_BASE
-    assert default_base(["包裹什么时候到"]) == CHINESE_BASE
+    assert default_base("text", ["where is my parcel"]) == ENGLISH_BASE
+    assert default_base("text", ["包裹什么时候到"]) == CHINESE_BASE
 
 
 def test_rows_without_a_target_are_left_out_with_a_warning(workspace: Workspace) -> None:

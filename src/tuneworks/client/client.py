@@ -10,10 +10,11 @@ from urllib.parse import quote
 import httpx
 
 from tuneworks.core import errors
-from tuneworks.core.contracts import Row
+from tuneworks.core.answers import Answer
+from tuneworks.core.asking import Row
 from tuneworks.core.records import from_plain
 from tuneworks.core.text import Text, current_language, plain
-from tuneworks.core.types import Answer, Feedback
+from tuneworks.core.types import Feedback
 
 TIMEOUT_SECONDS = 60.0
 _CLASSES = {

@@ -12,116 +12,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tuneworks.core.evaluation import Evaluation, Finding, Tally
+from tuneworks.core.answers import Answer
+from tuneworks.core.asking import Examples
 from tuneworks.core.events import Listener, silent
 from tuneworks.core.records import to_plain
 from tuneworks.core.text import Text
-from tuneworks.core.types import Answer, BaseUse, Column, Output, Recipe, TaskSpec
-
-Row = Mapping[str, Any]
-
-
-# -- data in -----------------------------------------------------------------------------------
-
-
-class Reader(ABC):
-    """Turns one file format into rows."""
-
-    @abstractmethod
-    def accepts(self, path: Path, head: bytes) -> bool:
-        """Whether this reader understands the file, judged by its name and its first 64 kB."""
-
-    @abstractmethod
-    def rows(self, path: Path, listener: Listener = silent) -> Iterator[Row]:
-        """The file's rows as column name -> value, in file order; raises ``UnreadableFile`` with line and column.
-
-        The listener hears one event ``format`` (encoding, separator) and one ``repair`` for each thing set right.
-        """
-
-
-class Finder(ABC):
-    """Finds one kind of trouble in a dataset's rows before anything is trained on them."""
-
-    @abstractmethod
-    def find(self, rows: Sequence[Row], spec: TaskSpec, splits: Sequence[str]) -> Iterator[Finding]:
-        """What is wrong; ``spec`` is complete, ``splits`` names each row's split (train, validation, test)."""
-
-
-# -- what is learnt --------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Examples:
-    """N examples in the task's own form.
-
-    ``inputs``: role -> N values. ``targets`` by ``Output.kind``: classes (N,) class numbers, -1 a label outside the
-    list; token_classes N arrays (L,). ``units``: for each example its L units as (start, end) code-point offsets.
-    ``rows``: the rows they came from.
-    """
-
-    inputs: Mapping[str, Sequence[Any]]
-    rows: Sequence[Row]
-    targets: Any = None
-    units: Sequence[Sequence[tuple[int, int]]] | None = None
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def take(self, chosen: Sequence[int]) -> Examples:
-        """The examples at the given positions, in that order."""
-
-        def pick(values: Any) -> Any:
-            return None if values is None else [values[i] for i in chosen]
-
-        targets = self.targets[list(chosen)] if hasattr(self.targets, "dtype") else pick(self.targets)
-        inputs = {role: pick(values) for role, values in self.inputs.items()}
-        return replace(self, inputs=inputs, rows=pick(self.rows), targets=targets, units=pick(self.units))
-
-
-@dataclass(frozen=True)
-class NoOptions:
-    """The options of a task that has none."""
-
-
-class Task(ABC):
-    """One kind of question asked of a model, knowing nothing of bases and methods.
-
-    ``roles``: role -> column kinds it takes, in order. Texts a user reads carry both languages.
-    ``Options`` is a frozen dataclass of the settings it reads from ``spec.options``, with their defaults.
-    """
-
-    Options: type = NoOptions
-    roles: Mapping[str, tuple[str, ...]]
-    target_kinds: tuple[str, ...]
-
-    @abstractmethod
-    def complete(self, spec: TaskSpec, columns: Sequence[Column], rows: Sequence[Row]) -> TaskSpec:
-        """The spec with inputs, target, labels and metric derived from the data where the user left them open."""
-
-    @abstractmethod
-    def output(self, spec: TaskSpec) -> Output:
-        """What the task asks of a model."""
-
-    @abstractmethod
-    def examples(self, spec: TaskSpec, rows: Sequence[Row]) -> Examples:
-        """Rows as examples; rows without the target column give ``targets=None``."""
-
-    @abstractmethod
-    def decode(self, spec: TaskSpec, scores: Any, examples: Examples) -> list[Answer]:
-        """One answer an example from its score array."""
-
-    @abstractmethod
-    def tally(self, spec: TaskSpec, scores: Any, examples: Examples) -> Mapping[str, Tally]:
-        """The task's metrics against ``examples.targets`` as row-wise sums: quick, and ready for paired comparison."""
-
-    @abstractmethod
-    def score(self, spec: TaskSpec, scores: Any, examples: Examples) -> Evaluation:
-        """The whole evaluation against ``examples.targets``: scores with intervals, tables, charts, mistakes."""
-
-    @abstractmethod
-    def sample(self, rows: int, seed: int) -> tuple[Sequence[Column], list[Row]]:
-        """A small learnable dataset, for tests and scaffolds."""
-
+from tuneworks.core.types import BaseUse, Output, Recipe, TaskSpec
 
 # -- what is adapted ---------------------------------------------------------------------------------
 
@@ -132,12 +28,14 @@ class LoadedBase(ABC):
     ``fingerprint`` identifies weights and settings: equal fingerprints give equal features.
     ``files``: names of the pretrained files it came from, which a re-tuning keeps (none where it is learnt from rows).
     ``has_network``: whether ``network()`` gives a torch module whose weights can be tuned.
+    ``joint``: whether it reads its columns together: a value is then a row, column -> value.
     """
 
     fingerprint: str
     width: int | None = None  # columns of pooled features worth caching; None where they cost little
     files: tuple[str, ...] = ()
     has_network: bool = False
+    joint: bool = False
 
     @abstractmethod
     def features(
@@ -146,10 +44,10 @@ class LoadedBase(ABC):
         units: Sequence[Sequence[tuple[int, int]]] | None = None,
         listener: Listener = silent,
     ) -> Any:
-        """Pooled features (N, D), dense float32 or sparse CSR; with ``units`` one row a unit (sum of L, D)."""
+        """Pooled features (N, D), dense float32 or sparse CSR; with ``units`` one row a unit (sum of L, D or wider)."""
 
     def network(self) -> Any:
-        """A fresh trainable network (``neural.encoder.Encoder``); only where ``has_network``."""
+        """A fresh trainable network (``neural.encoder.Encoder`` and the like); only where ``has_network``."""
         raise TypeError(f"{type(self).__name__} has no network")
 
     def truncated(self, values: Sequence[Any]) -> Sequence[bool]:
@@ -158,9 +56,13 @@ class LoadedBase(ABC):
 
 
 class Base(ABC):
-    """One family of base models. A part's name is a file name inside the base's folder of the model."""
+    """One family of base models. A part's name is a file name inside the base's folder of the model.
 
-    runtime: str  # the runtime that runs it as it is
+    ``runtime``: the runtime that runs it as it is. ``joint``: whether it reads all its columns together, as rows.
+    """
+
+    runtime: str
+    joint: bool = False
 
     @abstractmethod
     def accepts(self, address: str, column_kind: str) -> bool:
@@ -193,8 +95,6 @@ class Job:
 
     ``features`` gives a list of feature blocks of any examples, one block a base, computed once and cached by content.
     ``measure`` gives the deciding metric (higher is better) of score arrays on examples.
-    ``champion``: head arrays of the earlier version where its labels are the same, else empty; a method may start from
-    them, and the methods that come with tuneworks learn their heads anew.
     """
 
     output: Output
@@ -205,20 +105,39 @@ class Job:
     bases: Sequence[tuple[BaseUse, LoadedBase]]
     features: Callable[[Examples], list[Any]]
     measure: Callable[[Any, Examples], float]
-    champion: Mapping[str, Any] = field(default_factory=dict)
 
 
 Parts = Mapping[str, bytes]
+
+
+class Head(ABC):
+    """What a method learnt on top of the bases, ready to answer."""
+
+    @abstractmethod
+    def scores(self, model: Model, examples: Examples) -> Any:
+        """Score arrays, one an example, by ``Output.kind``.
+
+        classes (N, C) and token_classes N arrays (L, C): probabilities; multi_label (N, C): a probability each;
+        spans N arrays (L + 1, 2): probabilities of first and last unit, row 0 says there is no answer; number (N,);
+        quantiles (N, H, Q); similarity (N,), 0 to 1; anomaly (N,), more is stranger; text N arrays (T, 2): code points
+        with the log-probability of the token each came with.
+        """
+
+    def stream(self, model: Model, examples: Examples) -> Iterator[str]:
+        """Pieces of whole characters of the first example's text, as they are written."""
+        raise TypeError(f"{type(self).__name__} writes no text")
 
 
 class Method(ABC):
     """One way of adapting a base to a task, knowing only ``Output.kind`` and what the base offers.
 
     ``Options`` is a frozen dataclass of the settings it reads from ``recipe.options``, with their defaults.
+    ``output_kinds``: the answers it can learn. ``reads``: the kinds of columns it can work on (``None``: any).
     """
 
     Options: type
     output_kinds: tuple[str, ...]
+    reads: tuple[str, ...] | None = None
     needs_network: bool = False
 
     def complete(self, recipe: Recipe, output: Output) -> Recipe:
@@ -229,8 +148,12 @@ class Method(ABC):
     def fit(self, job: Job) -> Generator[Step, None, Parts]:
         """Train, yielding steps; the generator's return value is the model's parts: file name -> bytes.
 
-        ``head.safetensors`` (see ``statistics.linear``) is always among them; a tuned encoder's replace its base's.
+        The head's files lie at the top of the model's folder; a tuned base's replace the base's own.
         """
+
+    @abstractmethod
+    def load(self, files: Mapping[str, Path]) -> Head:
+        """The head from the model's files (part name -> path)."""
 
 
 # -- what answers -----------------------------------------------------------------------------------
@@ -238,13 +161,13 @@ class Method(ABC):
 
 @dataclass(frozen=True)
 class Model:
-    """A model folder opened for use: the spec it answers for, its bases, its head's arrays."""
+    """A model folder opened for use: the spec it answers for, its bases, its head."""
 
     folder: Path
     spec: TaskSpec
     output: Output
     bases: Sequence[tuple[BaseUse, LoadedBase]]
-    head: Mapping[str, Any]
+    head: Head
 
 
 class Runtime(ABC):
@@ -261,12 +184,16 @@ class Runtime(ABC):
 
     @abstractmethod
     def run(self, model: Model, examples: Examples) -> Any:
-        """Score arrays, one an example: classes (N, C) probabilities; token_classes N arrays (L, C)."""
+        """Score arrays, one an example: see ``Head.scores``."""
+
+    def stream(self, model: Model, examples: Examples) -> Iterator[str]:
+        """Pieces of the first example's text as they are written; only for models that write texts."""
+        return model.head.stream(model, examples)
 
 
 @dataclass(frozen=True)
 class Window:
-    """Predictions of one period: pooled features (N, D), score arrays, answers, and judged rows among them."""
+    """Predictions of one period: pooled features (N, D), answers and their kind, and judged rows among them."""
 
     features: Any
     answers: Sequence[Answer]

@@ -35,16 +35,17 @@ class Matrix:
 
 @dataclass(frozen=True)
 class Line:
-    """One curve of a chart: (x, y) points in drawing order."""
+    """One curve of a chart: (x, y) points in drawing order; ``dots`` draws the points alone."""
 
     name: Text
     xs: tuple[float, ...]
     ys: tuple[float, ...]
+    dots: bool = False
 
 
 @dataclass(frozen=True)
 class Chart:
-    """Curves on axes from 0 to 1; ``diagonal`` draws the line of chance or of perfect calibration."""
+    """Curves on axes from 0 to 1 (``measured``: as far as the data go); ``diagonal`` draws the line of equal values."""
 
     name: str
     title: Text
@@ -52,6 +53,7 @@ class Chart:
     y: Text
     lines: tuple[Line, ...]
     diagonal: bool = False
+    measured: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,11 +76,15 @@ class Tally:
 
     sums: Any
     finish: Callable[[Any], Any]
+    less_is_better: bool = False
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A model's result on one set of rows; ``metric`` names the score that decides."""
+    """A model's result on one set of rows; ``metric`` names the score that decides.
+
+    ``less_is_better``: the scores that are better the smaller they are.
+    """
 
     metric: str
     rows: int
@@ -87,6 +93,7 @@ class Evaluation:
     matrices: tuple[Matrix, ...] = ()
     charts: tuple[Chart, ...] = ()
     mistakes: tuple[Mistake, ...] = ()
+    less_is_better: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -100,11 +107,12 @@ class Comparison:
     challenger: Score
     difference: Score
     probability_better: float = field(default=0.5)
+    less_is_better: bool = False
 
     @property
     def won(self) -> bool:
-        """The whole interval lies above zero."""
-        return self.difference.low > 0
+        """The whole interval of the difference lies on the better side of zero."""
+        return self.difference.high < 0 if self.less_is_better else self.difference.low > 0
 
 
 @dataclass(frozen=True)

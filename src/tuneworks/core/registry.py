@@ -15,16 +15,16 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from tuneworks.core import contracts, keeping
+from tuneworks.core import asking, contracts, keeping
 from tuneworks.core.errors import InvalidConfig, MissingExtra
 from tuneworks.core.extras import EXTRA_OF
 from tuneworks.core.text import Text
 
 PACKAGE = Path(__file__).parent.parent
 CONTRACT_OF = {
-    "readers": contracts.Reader,
-    "finders": contracts.Finder,
-    "tasks": contracts.Task,
+    "readers": asking.Reader,
+    "finders": asking.Finder,
+    "tasks": asking.Task,
     "bases": contracts.Base,
     "methods": contracts.Method,
     "runtimes": contracts.Runtime,

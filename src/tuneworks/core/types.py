@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from tuneworks.core.answers import Answer
 from tuneworks.core.text import Text
 
 COLUMN_KINDS = ("text", "category", "number", "time", "image", "spans", "messages")
@@ -43,25 +45,62 @@ class DatasetName:
     moved: str
 
 
+class Picture(str):
+    """An image value: the name of its bytes (``sha256:`` and their hash), and ``path`` where they lie on this machine.
+
+    As a text it is the name alone, so equal images are equal values wherever they lie.
+    """
+
+    path: Path
+
+    def __new__(cls, name: str, path: Path) -> Picture:
+        made = super().__new__(cls, name)
+        made.path = path
+        return made
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A text read in the light of another, such as a passage (``second``) after a question; units are the second's."""
+
+    first: str
+    second: str
+
+    def __str__(self) -> str:
+        return f"{self.first}\n{self.second}"
+
+
 # -- what to learn, and how -----------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Output:
-    """The shape of an answer: ``kind`` says which arrays, ``size`` how many classes, values or dimensions."""
+    """The shape of an answer: ``kind`` says which arrays, ``size`` how many classes, values or steps.
+
+    ``levels``: the quantiles asked for, where the kind is ``quantiles``.
+    """
 
     kind: str
     size: int
+    levels: tuple[float, ...] = ()
 
     @property
     def per_unit(self) -> bool:
         """Whether an example is scored unit by unit (words; characters for Chinese) rather than as a whole."""
-        return self.kind == "token_classes"
+        return self.kind in ("token_classes", "spans")
+
+    @property
+    def paired(self) -> bool:
+        """Whether an example's inputs are compared with each other by one base that reads each alone."""
+        return self.kind == "similarity"
 
 
 @dataclass(frozen=True)
 class TaskSpec:
-    """What is asked of a model: which columns go in, which one is learnt, how it is scored and split."""
+    """What is asked of a model: which columns go in, which one is learnt, how it is scored and split.
+
+    ``inputs``: role -> column. ``kinds``: what each input column is read as, from the task's roles and the data.
+    """
 
     task: str | None = None
     inputs: Mapping[str, str] = field(default_factory=dict)
@@ -70,6 +109,7 @@ class TaskSpec:
     metric: str | None = None
     split: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    kinds: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -130,9 +170,12 @@ class Score:
 
 @dataclass(frozen=True)
 class BaseUse:
-    """One base model at work on one column; its files lie below ``folder`` in the model folder ("" is the top)."""
+    """One base model at work; its files lie below ``folder`` in the model folder ("" is the top).
 
-    column: str
+    ``columns``: the input it reads; several where it reads them together as rows, or each alone to compare them.
+    """
+
+    columns: tuple[str, ...]
     name: str
     address: str
     folder: str
@@ -187,38 +230,6 @@ class Deployment:
 
 
 @dataclass(frozen=True)
-class Span:
-    """A labelled stretch of text: code-point offsets into the text as given, end exclusive."""
-
-    start: int
-    end: int
-    label: str
-    text: str = ""
-    score: float | None = None
-
-
-@dataclass(frozen=True)
-class ClassAnswer:
-    """Which one of the labels, and how probable each is."""
-
-    label: str
-    score: float
-    scores: Mapping[str, float]
-    kind: str = "classes"
-
-
-@dataclass(frozen=True)
-class SpansAnswer:
-    """The labelled stretches of the text, in order."""
-
-    spans: tuple[Span, ...]
-    kind: str = "token_classes"
-
-
-Answer = ClassAnswer | SpansAnswer
-
-
-@dataclass(frozen=True)
 class Prediction:
     """One answer that was given, and all that is needed to ask later why."""
 
@@ -249,6 +260,7 @@ class Feedback:
     value: Any = None
     correct: bool | None = None
     weight: float = 1.0
+    error: float | None = None
     note: Text | None = None
 
 

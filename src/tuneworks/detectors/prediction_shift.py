@@ -1,15 +1,15 @@
-"""Change in what the model answers: the shares of the labels now against the shares on held-out rows."""
+"""Change in what the model answers: labels' shares, or the distribution of numbers, now against held-out rows."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy import ndarray
+from scipy.stats import ks_2samp
 
 from tuneworks.core.contracts import Detector, Measurement, Window
 from tuneworks.core.text import Text
-from tuneworks.core.types import Answer, SpansAnswer, TaskSpec
+from tuneworks.core.types import TaskSpec
+from tuneworks.statistics.shapes.shape import Signature, shape_of
 
 FEWEST = 30
 SMALLEST_DISTANCE = 0.1
@@ -18,31 +18,19 @@ QUANTILE = 0.995
 
 
 class PredictionShift(Detector):
-    """Raised when the Jensen-Shannon distance of the label shares is past what chance gives at this many rows.
+    """Raised when the answers' distance from the held-out ones is past what chance gives at this many rows.
 
-    The threshold is the larger of a distance worth acting on and the 99.5 % point of the distances between windows of
-    these sizes drawn from both together: it grows as rows get fewer.
+    Labels: the Jensen-Shannon distance of their shares; numbers: the largest gap between the distribution functions
+    (Kolmogorov and Smirnov). The threshold is the larger of a distance worth acting on and the 99.5 % point of the
+    distances between windows of these sizes drawn from both together: it grows as rows get fewer.
     """
 
     def measure(self, reference: Window, current: Window, spec: TaskSpec) -> Measurement | None:
         if min(len(reference.answers), len(current.answers)) < FEWEST:
             return None
-        before, today = label_counts(reference.answers, spec.labels), label_counts(current.answers, spec.labels)
-        value = float(distances(before.sum(0)[None], today.sum(0)[None])[0])
-        threshold = max(SMALLEST_DISTANCE, float(np.quantile(_by_chance(before, today), QUANTILE)))
-        return Measurement(value, threshold, value > threshold, _message(before, today, spec.labels, value, threshold))
-
-
-def label_counts(answers: Sequence[Answer], labels: Sequence[str]) -> ndarray:
-    """How often each label was answered in each row (N, C + 1); the last column counts rows without any."""
-    column = {label: number for number, label in enumerate(labels)}
-    counts = np.zeros((len(answers), len(labels) + 1))
-    for row, answer in enumerate(answers):
-        given = [span.label for span in answer.spans] if isinstance(answer, SpansAnswer) else [answer.label]
-        for label in given:
-            counts[row, column.get(label, -1)] += 1
-        counts[row, -1] += not given
-    return counts
+        shape = shape_of(current.answers[0].kind)
+        before, today = shape.signature(reference.answers, spec), shape.signature(current.answers, spec)
+        return _labels_shift(before, today) if today.counted else _numbers_shift(before, today)
 
 
 def distances(first: ndarray, second: ndarray) -> ndarray:
@@ -50,6 +38,26 @@ def distances(first: ndarray, second: ndarray) -> ndarray:
     p, q = first / first.sum(1, keepdims=True), second / second.sum(1, keepdims=True)
     middle = (p + q) / 2
     return np.sqrt(np.maximum(0.0, (_divergence(p, middle) + _divergence(q, middle)) / 2))
+
+
+def _labels_shift(before: Signature, today: Signature) -> Measurement:
+    value = float(distances(before.values.sum(0)[None], today.values.sum(0)[None])[0])
+    threshold = max(SMALLEST_DISTANCE, float(np.quantile(_by_chance(before.values, today.values), QUANTILE)))
+    return Measurement(value, threshold, value > threshold, _labels_message(before, today, value, threshold))
+
+
+def _numbers_shift(before: Signature, today: Signature) -> Measurement:
+    """The column of the signature that moved most; the chance of several is shared among them (Bonferroni)."""
+    tests = [ks_2samp(old, new) for old, new in zip(before.values.T, today.values.T, strict=True)]
+    moved = int(np.argmax([test.statistic for test in tests]))
+    value, sizes = float(tests[moved].statistic), (len(before.values), len(today.values))
+    threshold = max(SMALLEST_DISTANCE, _gap_by_chance(*sizes, (1 - QUANTILE) / len(tests)))
+    return Measurement(value, threshold, value > threshold, _numbers_message(before, today, moved, value, threshold))
+
+
+def _gap_by_chance(first: int, second: int, probability: float) -> float:
+    """The gap that two samples of one distribution exceed with this probability (Smirnov 1948)."""
+    return float(np.sqrt(-np.log(probability / 2) / 2 * (first + second) / (first * second)))
 
 
 def _divergence(p: ndarray, q: ndarray) -> ndarray:
@@ -69,13 +77,24 @@ def _by_chance(before: ndarray, today: ndarray) -> ndarray:
     return distances(rows.sum(0) - drawn, drawn)
 
 
-def _message(before: ndarray, today: ndarray, labels: Sequence[str], value: float, threshold: float) -> Text:
-    p, q = (counts.sum(0) / counts.sum() for counts in (before, today))
+def _labels_message(before: Signature, today: Signature, value: float, threshold: float) -> Text:
+    p, q = (signature.values.sum(0) / signature.values.sum() for signature in (before, today))
     moved = int(np.abs(q - p).argmax())
-    name = repr(labels[moved]) if moved < len(labels) else None
+    name = repr(today.names[moved]) if today.names[moved] else None
     return Text(
-        f"Distance of the label shares {value:.3f} (threshold {threshold:.3f}, {len(today)} predictions); "
+        f"Distance of the label shares {value:.3f} (threshold {threshold:.3f}, {len(today.values)} predictions); "
         f"most moved: {name or 'no label'} from {p[moved]:.1%} to {q[moved]:.1%}.",
-        f"标签占比的距离为 {value:.3f}（阈值 {threshold:.3f}，{len(today)} 条预测）；"
+        f"标签占比的距离为 {value:.3f}（阈值 {threshold:.3f}，{len(today.values)} 条预测）；"
         f"变化最大的是 {name or '无标签'}：从 {p[moved]:.1%} 变为 {q[moved]:.1%}。",
+    )
+
+
+def _numbers_message(before: Signature, today: Signature, moved: int, value: float, threshold: float) -> Text:
+    was, now = (float(np.median(signature.values[:, moved])) for signature in (before, today))
+    name = today.names[moved]
+    return Text(
+        f"Distance of the answers' distribution {value:.3f} (threshold {threshold:.3f}, {len(today.values)} "
+        f"predictions); median {name} from {was:.4g} to {now:.4g}.",
+        f"答案分布的距离为 {value:.3f}（阈值 {threshold:.3f}，{len(today.values)} 条预测）；"
+        f"{name} 的中位数从 {was:.4g} 变为 {now:.4g}。",
     )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
 
 from tuneworks.core.contracts import Detector, Measurement, Window
 from tuneworks.core.text import Text
-from tuneworks.core.types import Answer, Feedback, TaskSpec
+from tuneworks.core.types import TaskSpec
+from tuneworks.statistics.shapes.shape import shape_of
 
 SHOWN = 5
 
@@ -17,21 +17,12 @@ class UnseenValues(Detector):
 
     def measure(self, reference: Window, current: Window, spec: TaskSpec) -> Measurement | None:
         known = set(spec.labels)
-        true = list(_labels(current.judged))
+        true = [shape_of(answer.kind).labels(v.value) for answer, v in current.judged if v.value is not None]
         if not true or not known:
             return None
         unseen = Counter(label for labels in true for label in labels - known)
         rows = sum(1 for labels in true if labels - known)
         return Measurement(float(rows), 0.0, rows > 0, _message(unseen, rows, len(true)))
-
-
-def _labels(judged: Sequence[tuple[Answer, Feedback]]) -> Iterator[set[str]]:
-    """The true labels of each row whose truth is known."""
-    for _, verdict in judged:
-        if isinstance(verdict.value, list):
-            yield {str(span["label"]) for span in verdict.value}
-        elif verdict.value is not None:
-            yield {str(verdict.value)}
 
 
 def _message(unseen: Counter[str], rows: int, true: int) -> Text:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from tuneworks.core.contracts import Finder, Row
+from tuneworks.core.asking import Finder, Row
 from tuneworks.core.evaluation import Finding, Table
 from tuneworks.core.text import Text
 from tuneworks.core.types import TaskSpec

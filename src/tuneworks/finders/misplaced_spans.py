@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from tuneworks.core.contracts import Finder, Row
+from tuneworks.core.asking import Finder, Row
 from tuneworks.core.evaluation import Finding
 from tuneworks.core.text import Text
 from tuneworks.core.types import TaskSpec

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from tuneworks.core.contracts import Finder, Row
+from tuneworks.core.asking import Finder, Row
 from tuneworks.core.evaluation import Finding
 from tuneworks.core.text import Text
 from tuneworks.core.types import TaskSpec

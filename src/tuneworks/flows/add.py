@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tuneworks.core.contracts import Row
+from tuneworks.core.asking import Row
 from tuneworks.core.errors import InvalidConfig, InvalidInput
 from tuneworks.core.events import Listener, silent, tell
 from tuneworks.core.text import Text

@@ -14,65 +14,77 @@ from tuneworks.core.events import Listener, silent, tell
 from tuneworks.core.files import sha256_of_bytes, write_atomically
 from tuneworks.core.records import to_plain
 from tuneworks.core.text import Text
-from tuneworks.core.types import Recipe
+from tuneworks.core.types import Output, Recipe
 from tuneworks.core.workspace import Workspace
-from tuneworks.flows.fitting import BASE_OPTIONS, fit
+from tuneworks.flows.fitting import BASE_OPTIONS, fit, fits, uses_of
 from tuneworks.flows.held_out import run
-from tuneworks.flows.plan_run import DEFAULT_METHOD, WEIGHTLESS_BASE, Plan
+from tuneworks.flows.plan_run import COLUMNS_BASE, WEIGHTLESS_BASE, Plan
 from tuneworks.statistics import score_arrays
+from tuneworks.statistics.shapes.shape import shape_of
 
 UNTUNED = "zero-shot"
-MAJORITY = Text("commonest answer", "最常见答案")
+LINEAR = "head"
+WEIGHTLESS = {"text": WEIGHTLESS_BASE, "number": COLUMNS_BASE, "category": COLUMNS_BASE, "time": COLUMNS_BASE}
 NGRAMS = Text("character n-grams", "字符 n 元")
+COLUMNS = Text("linear model of the columns", "各列上的线性模型")
 BEFORE = Text("base before tuning", "微调前的基础模型")
 
 
 def baselines(workspace: Workspace, plan: Plan, listener: Listener = silent) -> Iterator[tuple[Text, Any]]:
     """Each baseline's name and its score arrays on the plan's test rows; fitted once a dataset, then cached."""
-    yield MAJORITY, _majority(plan)
-    ngrams = Recipe(base=WEIGHTLESS_BASE, method=DEFAULT_METHOD)
-    if not _same(plan.config.recipe, ngrams):
-        yield NGRAMS, _kept(workspace, plan, ngrams, listener, NGRAMS)
-    before = _before(plan)
+    output = plan.data.task.output(plan.data.spec)
+    shape = shape_of(output.kind)
+    simplest = shape.prior(output, plan.data.train, plan.data.test)
+    if simplest is not None:
+        yield shape.simplest, simplest
+    cheap = _cheap(plan, output)
+    if cheap and not _same(plan, cheap, output):
+        name = NGRAMS if "text" in plan.data.spec.kinds.values() else COLUMNS
+        yield name, _kept(workspace, plan, cheap, listener, name)
+    before = _before(plan, output)
     if before:
         yield BEFORE, _kept(workspace, plan, before, listener, BEFORE)
 
 
-def _majority(plan: Plan) -> Any:
-    output, test = plan.data.task.output(plan.data.spec), plan.data.test
-    lengths = [len(units) for units in test.units or ()] if output.per_unit else None
-    return score_arrays.prior(plan.data.train.targets, output.size, lengths, len(test))
+def _cheap(plan: Plan, output: Output) -> Recipe | None:
+    """A linear layer on what needs no pretrained weights, where the inputs have such."""
+    spec, own = plan.data.spec, plan.data.task.default_base
+    if not fits(registry.load("methods", LINEAR), spec, output):
+        return None
+    if own is not None:
+        return Recipe(base=own, method=LINEAR) if ":" not in own else None
+    named = {column: (WEIGHTLESS[kind],) for column, kind in spec.kinds.items() if kind in WEIGHTLESS}
+    return Recipe(base=named, method=LINEAR) if named else None
 
 
-def _before(plan: Plan) -> Recipe | None:
+def _before(plan: Plan, output: Output) -> Recipe | None:
     """The untuned bases, all together.
 
     By label sentences where the answer's shape allows, else a linear layer on frozen features.
     """
     recipe, weighty = plan.config.recipe, _pretrained(plan.config.recipe)
-    kind = plan.data.task.output(plan.data.spec).kind
     if not weighty:
         return None
-    for method in (UNTUNED, DEFAULT_METHOD):
-        if kind in registry.load("methods", method).output_kinds and recipe.method != method:
+    for method in (UNTUNED, LINEAR):
+        if fits(registry.load("methods", method), plan.data.spec, output) and recipe.method != method:
             options = {k: v for k, v in recipe.options.items() if k in BASE_OPTIONS}
             return Recipe(base=weighty, method=method, options=options)
     return None
 
 
 def _pretrained(recipe: Recipe) -> str | dict[str, tuple[str, ...]] | None:
-    """The recipe's bases that were something before tuning: all but n-grams, which are learnt from the rows."""
+    """The recipe's bases that were something before tuning: all but those that are learnt from the rows."""
     if recipe.base is None or isinstance(recipe.base, str):
-        return recipe.base if recipe.base != WEIGHTLESS_BASE else None
+        return recipe.base if ":" in (recipe.base or "") else None
     named = {
-        column: tuple(address for address in addresses if address != WEIGHTLESS_BASE)
-        for column, addresses in recipe.base.items()
+        column: tuple(address for address in addresses if ":" in address) for column, addresses in recipe.base.items()
     }
     return {column: addresses for column, addresses in named.items() if addresses} or None
 
 
-def _same(recipe: Recipe, other: Recipe) -> bool:
-    return (recipe.base, recipe.method) == (other.base, other.method)
+def _same(plan: Plan, other: Recipe, output: Output) -> bool:
+    recipe, spec = plan.config.recipe, plan.data.spec
+    return recipe.method == other.method and uses_of(recipe, spec, output) == uses_of(other, spec, output)
 
 
 def _kept(workspace: Workspace, plan: Plan, recipe: Recipe, listener: Listener, name: Text) -> Any:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tuneworks.core import registry
-from tuneworks.core.contracts import Finder, Row, Task
+from tuneworks.core.asking import Finder, Row, Task
 from tuneworks.core.errors import UnsuitableData
 from tuneworks.core.evaluation import Finding, Table
 from tuneworks.core.events import Listener, counted, silent
@@ -72,7 +72,7 @@ def _by_kinds(task: Task, spec: TaskSpec, columns: Sequence[Column], rows: Seque
         role: next(c.name for kind in kinds for c in columns if c.kind == kind and c.name != target)
         for role, kinds in task.roles.items()
     }
-    return replace(spec, target=target, inputs=inputs, split=splits.derive(columns, rows))
+    return replace(spec, target=target, inputs=inputs, split=splits.own_column(columns, rows) or "content")
 
 
 def _findings(rows: Sequence[Row], spec: TaskSpec, sides: Sequence[str], listener: Listener) -> Iterator[Finding]:

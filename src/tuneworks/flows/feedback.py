@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tuneworks.core.answers import Answer
 from tuneworks.core.clock import new_id, now
 from tuneworks.core.errors import InvalidInput, NotFound
 from tuneworks.core.records import to_plain
 from tuneworks.core.text import Text
-from tuneworks.core.types import Answer, ClassAnswer, Feedback, ModelVersion, Prediction, SpansAnswer
+from tuneworks.core.types import Feedback, ModelVersion, Prediction, TaskSpec
 from tuneworks.core.workspace import Workspace
 from tuneworks.flows.new_labels import new_labels
-from tuneworks.serving.inputs import check_text
-
-LONGEST_LABEL = 200
+from tuneworks.statistics.shapes.shape import shape_of
+from tuneworks.statistics.shapes.values import shown, whole_text
 
 
 def feedback(
@@ -35,21 +34,17 @@ def feedback(
     workspace = workspace or Workspace.open()
     judged = _found(workspace, prediction, key)
     version = workspace.store.get(ModelVersion, judged.version_id)
-    truth = None if value is None else _truth(judged, value, _input_text(version, judged))
-    verdict = _verdict(judged.answer, truth, correct)
-    note = new_labels(version, truth) if version else None
+    shape = shape_of(judged.answer.kind)
+    spec = version.spec if version else TaskSpec()
+    truth = None if value is None else shape.truth(value, judged.inputs, spec)
+    error = None if truth is None else shape.error(judged.answer, truth)
+    verdict = _verdict(judged.answer, error, correct)
+    note = new_labels(version, shape.labels(truth)) if version and truth is not None else None
     given = Feedback(
-        new_id("fb"), now(), judged.id, judged.key, _source(source), truth, verdict, _weight(weight), note=note
+        new_id("fb"), now(), judged.id, judged.key, _source(source), truth, verdict, _weight(weight), error, note
     )
     workspace.store.put(given)
     return given
-
-
-def agrees(answer: Answer, truth: Any) -> bool:
-    """Whether an answer says the same as a true target."""
-    if isinstance(answer, SpansAnswer):
-        return {(s.start, s.end, s.label) for s in answer.spans} == {(s["start"], s["end"], s["label"]) for s in truth}
-    return answer.label == str(truth)
 
 
 def _found(workspace: Workspace, prediction: str | None, key: str | None) -> Prediction:
@@ -82,62 +77,8 @@ def _no_prediction(prediction: str | None, key: str | None) -> NotFound:
     )
 
 
-def _input_text(version: ModelVersion | None, judged: Prediction) -> str:
-    columns = version.spec.inputs.values() if version else judged.inputs
-    return next((judged.inputs[column] for column in columns if isinstance(judged.inputs.get(column), str)), "")
-
-
-def _truth(judged: Prediction, value: Any, text: str) -> Any:
-    if isinstance(judged.answer, SpansAnswer):
-        return _spans(value, text)
-    return _label(value)
-
-
-def _label(value: Any) -> str:
-    if not isinstance(value, str) or not value.strip() or len(value) > LONGEST_LABEL:
-        raise InvalidInput(
-            Text(
-                f"The true value must be a label of 1 to {LONGEST_LABEL} characters, got {_shown(value)}.",
-                f"正确值应为 1 至 {LONGEST_LABEL} 个字符的标签，实为 {_shown(value)}。",
-            ),
-            Text(
-                'Send one label, such as "billing"; a new label is welcome.',
-                "请发送一个标签，例如 “账单”；可以是新标签。",
-            ),
-        )
-    return check_text(value.strip(), Text("The label", "标签"))
-
-
-def _spans(value: Any, text: str) -> list[dict[str, Any]]:
-    if not isinstance(value, Sequence) or isinstance(value, str):
-        raise _not_a_span(value, text)
-    return sorted((_span(one, text) for one in map(to_plain, value)), key=lambda span: (span["start"], span["end"]))
-
-
-def _span(value: Any, text: str) -> dict[str, Any]:
-    if not isinstance(value, Mapping):
-        raise _not_a_span(value, text)
-    start, end, label = (value.get(name, "") for name in ("start", "end", "label"))
-    if not (_whole(start) and _whole(end)) or not 0 <= int(start) < int(end) <= len(text):
-        raise _not_a_span(value, text)
-    return {"start": start, "end": end, "label": _label(label)}
-
-
-def _not_a_span(value: Any, text: str) -> InvalidInput:
-    return InvalidInput(
-        Text(
-            f"The true value must be a list of spans within the text of {len(text)} characters, got {_shown(value)}.",
-            f"正确值应为长度 {len(text)} 的文本内的片段列表，实为 {_shown(value)}。",
-        ),
-        Text(
-            'Send [{"start": 0, "end": 5, "label": "PERSON"}]: code points, end exclusive; [] says there is none.',
-            '请发送 [{"start": 0, "end": 5, "label": "PERSON"}]：按码位计数，不含结束位置；[] 表示没有。',
-        ),
-    )
-
-
-def _verdict(answer: Answer, truth: Any, correct: bool | None) -> bool:
-    if truth is None and not isinstance(correct, bool):
+def _verdict(answer: Answer, error: float | None, correct: bool | None) -> bool:
+    if error is None and not isinstance(correct, bool):
         raise InvalidInput(
             Text(
                 "The feedback says neither what is true nor whether the answer was right.",
@@ -148,15 +89,16 @@ def _verdict(answer: Answer, truth: Any, correct: bool | None) -> bool:
                 "请发送正确值，或 correct=true、correct=false。",
             ),
         )
-    if truth is None:
+    if error is None:
         return bool(correct)
-    right = agrees(answer, truth)
+    right = error == 0
     if isinstance(correct, bool) and correct != right:
         raise InvalidInput(
             Text(
-                f"The feedback contradicts itself: correct={correct}, but the answer was {_answered(answer)} "
-                f"and the true value given is {_shown(truth)}.",
-                f"反馈自相矛盾：correct={correct}，但答案是 {_answered(answer)}，而给出的正确值是 {_shown(truth)}。",
+                f"The feedback contradicts itself: correct={correct}, but by the true value given the answer "
+                f"{shown(to_plain(answer))} was {'right' if right else 'wrong'}.",
+                f"反馈自相矛盾：correct={correct}，但按给出的正确值，答案 {shown(to_plain(answer))} "
+                f"是{'对' if right else '错'}的。",
             ),
             Text("Send the true value alone.", "只发送正确值即可。"),
         )
@@ -165,9 +107,9 @@ def _verdict(answer: Answer, truth: Any, correct: bool | None) -> bool:
 
 def _source(source: Any) -> str:
     if isinstance(source, str) and source:
-        return check_text(source, Text("The source", "来源"))
+        return whole_text(source, Text("The source", "来源"))
     raise InvalidInput(
-        Text(f"The source must be a text, got {_shown(source)}.", f"来源应为文本，实为 {_shown(source)}。"),
+        Text(f"The source must be a text, got {shown(source)}.", f"来源应为文本，实为 {shown(source)}。"),
         Text('Say who judged, such as "user" or "reviewer".', "请说明由谁判断，例如 “user” 或 “reviewer”。"),
     )
 
@@ -177,23 +119,8 @@ def _weight(weight: Any) -> float:
         return float(weight)
     raise InvalidInput(
         Text(
-            f"The weight must be a number above 0, got {_shown(weight)}.",
-            f"权重应为大于 0 的数，实为 {_shown(weight)}。",
+            f"The weight must be a number above 0, got {shown(weight)}.",
+            f"权重应为大于 0 的数，实为 {shown(weight)}。",
         ),
         Text("Leave it out: every judgement then counts 1.", "可省略，此时每条反馈权重为 1。"),
     )
-
-
-def _whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _answered(answer: Answer) -> str:
-    if isinstance(answer, ClassAnswer):
-        return repr(answer.label)
-    return _shown([(s.start, s.end, s.label) for s in answer.spans])
-
-
-def _shown(value: Any) -> str:
-    shown = repr(value)
-    return shown if len(shown) <= 80 else shown[:77] + "..."

@@ -7,17 +7,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from tuneworks.core import registry
-from tuneworks.core.contracts import Examples, Job, LoadedBase, Method, Model, Step, Task
+from tuneworks.core.asking import Examples, Task
+from tuneworks.core.contracts import Job, LoadedBase, Method, Model, Step
 from tuneworks.core.errors import InvalidConfig, UnsuitableData
 from tuneworks.core.events import Listener, advance, silent
 from tuneworks.core.text import Text
 from tuneworks.core.types import BaseUse, Output, Recipe, TaskSpec
-from tuneworks.serving.loaded import assemble, load_base
+from tuneworks.serving.loaded import Asked, assemble, load_base
 from tuneworks.statistics.feature_cache import CachedBase
 from tuneworks.statistics.intervals import value
+from tuneworks.statistics.shapes.shape import shape_of
+from tuneworks.statistics.views import blocks_of, fitted_values
 
 BASE_OPTIONS = ("max_length",)
 
@@ -28,11 +29,12 @@ class Fitted:
 
     uses: tuple[BaseUse, ...]
     output: Output
+    method: str
     files: Mapping[str, Path]
     history: tuple[Step, ...]
 
     def open(self, folder: Path, spec: TaskSpec) -> Model:
-        return assemble(folder, spec, self.output, self.uses, self.files)
+        return assemble(Asked(spec, self.output, self.method), self.uses, self.files, folder)
 
 
 @dataclass(frozen=True)
@@ -49,12 +51,12 @@ class Data:
 def fit(
     data: Data, recipe: Recipe, *, folder: Path, cache: Path, champion: Model | None = None, listener: Listener = silent
 ) -> Fitted:
-    """Fit ``recipe`` to the data; new files go into ``folder``; ``champion`` is the model to start from, if any."""
+    """Fit ``recipe`` to the data; new files go into ``folder``; pretrained bases are the ``champion``'s, if any."""
     method, output = method_of(recipe), data.task.output(data.spec)
-    _must_fit(method, recipe, output)
+    _must_fit(method, recipe, data.spec, output)
     recipe = method.complete(recipe, output)
-    uses = uses_of(recipe, data.spec)
-    _must_have_labels(data, output)
+    uses = uses_of(recipe, data.spec, output)
+    _must_teach(data, output)
     files = base_files(uses, data, recipe, folder=folder, cache=cache, champion=champion, listener=listener)
     bases = [(use, CachedBase(load_base(use, files), cache)) for use in uses]
     job = Job(
@@ -66,10 +68,9 @@ def fit(
         bases,
         features=Features(bases, data.spec, output, listener),
         measure=measure_of(data.task, data.spec),
-        champion=_same_labels(champion, data.spec),
     )
     parts, history = run_steps(method.fit(job), listener)
-    return Fitted(uses, output, {**files, **files_in(folder, parts)}, history)
+    return Fitted(uses, output, recipe.method or "", {**files, **files_in(folder, parts)}, history)
 
 
 def method_of(recipe: Recipe) -> Method:
@@ -83,32 +84,44 @@ def own_options(recipe: Recipe) -> dict[str, Any]:
     return {name: value for name, value in recipe.options.items() if name not in BASE_OPTIONS}
 
 
-def uses_of(recipe: Recipe, spec: TaskSpec) -> tuple[BaseUse, ...]:
-    """Which base works on which column; the first base's files lie at the top of the model folder."""
+def uses_of(recipe: Recipe, spec: TaskSpec, output: Output) -> tuple[BaseUse, ...]:
+    """Which base works on which columns; the first base's files lie at the top of the model folder."""
     named = (
         recipe.base if isinstance(recipe.base, Mapping) else dict.fromkeys(spec.inputs.values(), (recipe.base or "",))
     )
-    listed = [(column, address) for column, addresses in named.items() for address in addresses]
     _must_read_inputs(named, spec)
+    listed = _together([(c, a, family_of(a, spec.kinds.get(c, "text"))) for c in named for a in named[c]], output)
     weighty_first = sorted(range(len(listed)), key=lambda i: (":" not in listed[i][1], i))
     folder_of = {i: "" if rank == 0 else f"base_{rank}" for rank, i in enumerate(weighty_first)}
-    return tuple(BaseUse(c, family_of(a), a, folder_of[i]) for i, (c, a) in enumerate(listed))
+    return tuple(BaseUse(columns, name, address, folder_of[i]) for i, (columns, address, name) in enumerate(listed))
 
 
-def family_of(address: str, column_kind: str = "text") -> str:
-    """The name of the base family that serves an address."""
+def _together(listed: Sequence[tuple[str, str, str]], output: Output) -> list[tuple[tuple[str, ...], str, str]]:
+    """Columns (column, address, family) that one base reads together, or each alone to compare them, as one use."""
+    made: dict[tuple[str, str, str], list[str]] = {}
+    for column, address, name in listed:
+        shared = output.paired or registry.load("bases", name).joint
+        made.setdefault((address, name, "" if shared else column), []).append(column)
+    return [(tuple(columns), address, name) for (address, name, _), columns in made.items()]
+
+
+def family_of(address: str, column_kind: str) -> str:
+    """The name of the base family that serves an address on a column of that kind."""
     names = registry.names("bases")
     for name in [address, *names] if address in names else names:
         if registry.load("bases", name)().accepts(address, column_kind):
             return name
     weightless = [name for name in names if registry.load("bases", name)().accepts(name, column_kind)]
     raise InvalidConfig(
-        Text(f"No base model answers to the address {address!r}.", f"没有基础模型对应地址 {address!r}。"),
+        Text(
+            f"No base model answers to the address {address!r} on a {column_kind} column.",
+            f"没有基础模型能以地址 {address!r} 读取 {column_kind} 类型的列。",
+        ),
         Text(
             "Use pkg:PACKAGE (an installed package with weights), path:FOLDER (a Hugging Face folder), hf:OWNER/NAME, "
-            f"or a base without weights: {', '.join(weightless)}.",
+            f"or a base without weights: {', '.join(weightless) or '-'}.",
             "请使用 pkg:软件包（自带权重的已安装包）、path:文件夹（Hugging Face 目录）、hf:所有者/名称，"
-            f"或不需要权重的基础模型：{'、'.join(weightless)}。",
+            f"或不需要权重的基础模型：{'、'.join(weightless) or '-'}。",
         ),
     )
 
@@ -128,13 +141,13 @@ def base_files(
     kept = _bases_of(champion)
     for use in uses:
         own: Mapping[str, Path | bytes]
-        if (use.column, use.address) in kept:
-            own = kept[use.column, use.address]
+        if (use.columns, use.address) in kept:
+            own = kept[use.columns, use.address]
         else:
             base = registry.load("bases", use.name)()
-            role = next(role for role, column in data.spec.inputs.items() if column == use.column)
             options = {k: v for k, v in recipe.options.items() if k in BASE_OPTIONS}
-            own = base.fit(use.address, data.train.inputs[role], options=options, cache=cache, listener=listener)
+            values = fitted_values(use, base, data.spec, data.train)
+            own = base.fit(use.address, values, options=options, cache=cache, listener=listener)
         files |= files_in(folder, own, f"{use.folder}/" if use.folder else "")
     return files
 
@@ -143,7 +156,8 @@ def measure_of(task: Task, spec: TaskSpec) -> Callable[[Any, Examples], float]:
     """The deciding metric of score arrays on examples, higher is better."""
 
     def measure(scores: Any, examples: Examples) -> float:
-        return value(task.tally(spec, scores, examples)[spec.metric or ""])
+        tally = task.tally(spec, scores, examples)[spec.metric or ""]
+        return -value(tally) if tally.less_is_better else value(tally)
 
     return measure
 
@@ -170,23 +184,25 @@ class Features:
         output: Output,
         listener: Listener,
     ) -> None:
-        self._bases, self._output, self._listener = bases, output, listener
-        self._role_of = {column: role for role, column in spec.inputs.items()}
+        self._bases, self._spec, self._output, self._listener = bases, spec, output, listener
         self._made: dict[int, tuple[Examples, list[Any]]] = {}
 
     def __call__(self, examples: Examples) -> list[Any]:
         if id(examples) not in self._made:
-            self._made[id(examples)] = (examples, [self._block(use, base, examples) for use, base in self._bases])
+            made = blocks_of(self._bases, self._spec, self._output, examples, self._listener)
+            self._made[id(examples)] = (examples, made)
         return self._made[id(examples)][1]
 
-    def _block(self, use: BaseUse, base: LoadedBase, examples: Examples) -> Any:
-        values = examples.inputs[self._role_of[use.column]]
-        return base.features(values, examples.units if self._output.per_unit else None, self._listener)
+
+def fits(method: type[Method], spec: TaskSpec, output: Output) -> bool:
+    """Whether a method can learn such answers from such columns."""
+    readable = method.reads is None or set(spec.kinds.values()) <= set(method.reads)
+    return output.kind in method.output_kinds and readable
 
 
-def _must_fit(method: Method, recipe: Recipe, output: Output) -> None:
-    if output.kind not in method.output_kinds:
-        fitting = [n for n in registry.names("methods") if output.kind in registry.load("methods", n).output_kinds]
+def _must_fit(method: Method, recipe: Recipe, spec: TaskSpec, output: Output) -> None:
+    if not fits(type(method), spec, output):
+        fitting = [n for n in registry.names("methods") if fits(registry.load("methods", n), spec, output)]
         raise InvalidConfig(
             Text(f"The method {recipe.method!r} does not fit this task.", f"方法 {recipe.method!r} 不适用于此任务。"),
             Text(f"Methods that fit: {', '.join(fitting)}.", f"适用的方法：{'、'.join(fitting)}。"),
@@ -195,7 +211,7 @@ def _must_fit(method: Method, recipe: Recipe, output: Output) -> None:
 
 def _must_read_inputs(named: Mapping[str, Sequence[str]], spec: TaskSpec) -> None:
     """Every column that a base is named for is an input, and has at least one."""
-    inputs = list(spec.inputs.values())
+    inputs = [column for column in spec.inputs.values() if column in spec.kinds]
     wrong = [column for column, addresses in named.items() if column not in inputs or not addresses]
     if wrong:
         raise InvalidConfig(
@@ -207,31 +223,26 @@ def _must_read_inputs(named: Mapping[str, Sequence[str]], spec: TaskSpec) -> Non
         )
 
 
-def _must_have_labels(data: Data, output: Output) -> None:
-    """At least one row to learn from carries a label of the list."""
-    for examples in (data.train, data.validation):
-        flat = np.concatenate(examples.targets) if output.per_unit else np.asarray(examples.targets)
-        if (flat >= 0).any():
-            return
+def _must_teach(data: Data, output: Output) -> None:
+    """At least one row to learn from has a target that teaches something."""
+    shape = shape_of(output.kind)
+    if any(shape.known(examples.targets).any() for examples in (data.train, data.validation)):
+        return
     raise UnsuitableData(
         Text(
-            f"No row to learn from has one of the labels: {', '.join(data.spec.labels)}.",
-            f"训练数据中没有任何一行带有这些标签：{'、'.join(data.spec.labels)}。",
+            f"No row to learn from has a target of use; the labels are: {', '.join(data.spec.labels) or '-'}.",
+            f"训练数据中没有任何一行带有可用的目标值；标签：{'、'.join(data.spec.labels) or '-'}。",
         ),
-        Text("Correct spec.labels, or leave it out.", "请修改 spec.labels，或省略此项。"),
+        Text("Correct spec.labels, or leave it out; check --target.", "请修改或省略 spec.labels，并检查 --target。"),
     )
 
 
-def _same_labels(champion: Model | None, spec: TaskSpec) -> Mapping[str, Any]:
-    return champion.head if champion and champion.spec.labels == spec.labels else {}
-
-
-def _bases_of(champion: Model | None) -> dict[tuple[str, str], dict[str, Path | bytes]]:
-    """Pretrained bases of a champion by column and address; learnt vocabularies are learnt anew."""
+def _bases_of(champion: Model | None) -> dict[tuple[tuple[str, ...], str], dict[str, Path | bytes]]:
+    """Pretrained bases of a champion by columns and address; learnt vocabularies are learnt anew."""
     if champion is None:
         return {}
     return {
-        (use.column, use.address): {
+        (use.columns, use.address): {
             path.name: path for path in sorted((champion.folder / use.folder).iterdir()) if path.name in base.files
         }
         for use, base in champion.bases

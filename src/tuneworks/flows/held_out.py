@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from tuneworks.core import registry
-from tuneworks.core.contracts import Examples, Model, Row, Runtime
+from tuneworks.core.asking import Examples, Row
+from tuneworks.core.contracts import Model, Runtime
 from tuneworks.core.errors import UnsuitableData
 from tuneworks.core.events import Listener, advance, silent
 from tuneworks.core.text import Text
@@ -37,8 +38,10 @@ def _tested_on(own: Plan, dataset: Dataset, name: str, rows: Sequence[Row]) -> P
     """The plan with the test rows of another dataset, with all its rows where it has none."""
     task, spec = own.data.task, own.data.spec
     task.complete(spec, dataset.columns, rows)
-    usable = labelled(rows, spec)
-    chosen = splits.test_rows(dataset.columns, usable, spec)
+    sides = splits.sides_to_score(dataset.columns, rows, spec)
+    arranged = list(task.arrange(spec, rows, sides))
+    usable = labelled([row for row, _ in arranged], spec)
+    chosen = labelled([row for row, side in arranged if side == "test"], spec)
     if not usable:
         raise UnsuitableData(
             Text(

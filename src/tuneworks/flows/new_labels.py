@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Sequence, Set
 
 from tuneworks.core.text import Text
 from tuneworks.core.types import ModelVersion
@@ -16,12 +15,11 @@ KEPT = Text(
 )
 
 
-def new_labels(version: ModelVersion, truth: Any) -> Text | None:
-    """Which labels of a truth are new to the version, and which known ones may be meant; ``None``: all are known."""
+def new_labels(version: ModelVersion, given: Set[str]) -> Text | None:
+    """Which of the labels of a truth are new to the version, and which known ones may be meant; ``None``: all known."""
     if not version.spec.labels:
         return None
-    given = [truth] if isinstance(truth, str) else [span["label"] for span in truth or ()]
-    new = [label for label in dict.fromkeys(given) if label not in version.spec.labels]
+    new = sorted(given - set(version.spec.labels))
     if not new:
         return None
     told = [_told(label, version) for label in new]

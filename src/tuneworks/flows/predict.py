@@ -6,16 +6,17 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from tuneworks.core.asking import Row
 from tuneworks.core.clock import new_id, now
-from tuneworks.core.contracts import Row
 from tuneworks.core.errors import InvalidInput
 from tuneworks.core.text import Text
 from tuneworks.core.types import Deployment, ModelVersion, Prediction, Served
 from tuneworks.core.workspace import Workspace
 from tuneworks.flows.references import deployment_of, version_of
 from tuneworks.serving.engine import engine_of
-from tuneworks.serving.inputs import check_text, kept
+from tuneworks.serving.inputs import kept
 from tuneworks.serving.loaded import runtime_of
+from tuneworks.statistics.shapes.values import whole_text
 
 
 def predict(
@@ -81,4 +82,4 @@ def _checked_key(key: Any, number: int) -> str:
                 "A key is your own name for the row, such as an order number.", "键是您自己给该行的编号，例如订单号。"
             ),
         )
-    return check_text(key, Text(f"Key {number}", f"第 {number} 个键"))
+    return whole_text(key, Text(f"Key {number}", f"第 {number} 个键"))

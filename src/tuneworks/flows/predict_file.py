@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from tuneworks.core import registry
-from tuneworks.core.contracts import Row
+from tuneworks.core.asking import Row
 from tuneworks.core.errors import InvalidInput, NotFound, UnreadableFile
 from tuneworks.core.events import Listener, silent
 from tuneworks.core.text import Text

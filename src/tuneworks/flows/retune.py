@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tuneworks.core import registry
+from tuneworks.core.asking import Row
 from tuneworks.core.clock import now
-from tuneworks.core.contracts import Row
 from tuneworks.core.errors import InvalidInput, NotFound
 from tuneworks.core.evaluation import Comparison
 from tuneworks.core.events import Listener, silent, tell
@@ -70,7 +71,7 @@ def _grow(workspace: Workspace, present: Deployment, champion: ModelVersion, lis
     if not judged:
         raise _nothing_judged(present.id)
     old = dataset_of(workspace, champion.dataset_id)
-    new_rows = _with_side(_as_rows(judged, old.columns, champion.spec), judged, champion.spec)
+    new_rows = [row for pair in judged for row in _as_rows(*pair, old.columns, champion.spec)]
     rows = merge(read_rows(workspace, old), new_rows, champion.spec)
     dataset = write_dataset(workspace, rows, old.columns, uri=_uri(present.id), parent_id=old.id)
     tell(
@@ -89,7 +90,8 @@ def merge(old: Sequence[Row], judged: Sequence[Row], spec: TaskSpec) -> list[Row
 
     What a judged row lacks beside its inputs and its truth it inherits from the old row it replaces.
     """
-    columns = tuple(spec.inputs.values())
+    kind, moment = parse(spec.split or "content")
+    columns = (*spec.inputs.values(), *([moment] if moment and kind == "time" else []))
     newest: dict[float, Row] = {}
     for row in judged:
         newest.setdefault(position(row, columns), row)
@@ -104,22 +106,19 @@ def merge(old: Sequence[Row], judged: Sequence[Row], spec: TaskSpec) -> list[Row
 
 
 def _as_rows(
-    judged: Sequence[tuple[Prediction, Feedback]], columns: Sequence[Column], spec: TaskSpec
+    prediction: Prediction, verdict: Feedback, columns: Sequence[Column], spec: TaskSpec
 ) -> list[dict[str, Any]]:
-    """Judged predictions as rows of the dataset's columns; what the caller did not send is missing."""
-    return [
-        {column.name: prediction.inputs.get(column.name) for column in columns} | {spec.target or "": verdict.value}
-        for prediction, verdict in judged
-    ]
+    """A judged prediction as rows of the dataset's columns; what the caller did not send is missing.
 
-
-def _with_side(rows: Sequence[Row], judged: Sequence[tuple[Prediction, Feedback]], spec: TaskSpec) -> list[Row]:
-    """Rows whose split needs a time or a group they came without: the time of the answer; a group of their own."""
+    Where the split needs a time or a group they came without: the time of the answer; a group of their own.
+    """
+    learnt = registry.load("tasks", spec.task or "")().learnt(spec, prediction.inputs, verdict.value)
+    rows = [{column.name: row.get(column.name) for column in columns} for row in learnt]
     kind, column = parse(spec.split or "content")
     if column is None or kind == "column":
-        return list(rows)
-    own = [prediction.made if kind == "time" else prediction.id for prediction, _ in judged]
-    return [{**row, column: mine} if row.get(column) is None else row for row, mine in zip(rows, own, strict=True)]
+        return rows
+    own = prediction.made if kind == "time" else prediction.id
+    return [{**row, column: own} if row[column] is None else row for row in rows]
 
 
 def _move_names(workspace: Workspace, old: Dataset, new: Dataset) -> None:

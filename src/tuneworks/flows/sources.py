@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tuneworks.core import registry
-from tuneworks.core.contracts import Reader
+from tuneworks.core.asking import Reader
 from tuneworks.core.errors import InvalidInput, UnreadableFile
 from tuneworks.core.events import Listener, silent, tell
 from tuneworks.core.text import Text

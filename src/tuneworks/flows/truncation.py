@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tuneworks.core import registry
-from tuneworks.core.contracts import Row
+from tuneworks.core.asking import Row
 from tuneworks.core.errors import TuneworksError
 from tuneworks.core.evaluation import Finding
 from tuneworks.core.events import Listener, silent
@@ -23,9 +23,9 @@ LOOKED_AT = 5000
 
 def cut_by_model(rows: Sequence[Row], spec: TaskSpec, *, cache: Path, listener: Listener = silent) -> Iterator[Finding]:
     """For each text column of which the default base cuts texts at its maximum length, how many it cuts."""
-    for column in spec.inputs.values():
+    for column in [name for name in spec.inputs.values() if spec.kinds.get(name) == "text"]:
         texts = [str(row.get(column) or "") for row in rows[:LOOKED_AT]]
-        address = default_base(texts)
+        address = default_base("text", texts)
         if ":" not in address:
             continue  # a base without weights reads texts of any length
         try:
@@ -55,7 +55,7 @@ def cut_by_model(rows: Sequence[Row], spec: TaskSpec, *, cache: Path, listener: 
 
 def _cut(address: str, column: str, texts: Sequence[str], cache: Path, listener: Listener) -> Sequence[bool]:
     """For each text, whether the base at the address does not read its end."""
-    use = BaseUse(column, family_of(address), address, "")
+    use = BaseUse((column,), family_of(address, "text"), address, "")
     made = registry.load("bases", use.name)().fit(address, texts, options={}, cache=cache, listener=listener)
     with tempfile.TemporaryDirectory() as folder:
         return load_base(use, files_in(Path(folder), made)).truncated(texts)

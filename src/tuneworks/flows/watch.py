@@ -9,20 +9,21 @@ from typing import Any
 import numpy
 
 from tuneworks.core import registry
+from tuneworks.core.asking import Row
 from tuneworks.core.clock import new_id, now
-from tuneworks.core.contracts import Measurement, Row, Window
+from tuneworks.core.contracts import Measurement, Window
 from tuneworks.core.errors import InvalidInput
 from tuneworks.core.events import Listener, silent, tell
 from tuneworks.core.text import Text
-from tuneworks.core.types import Answer, Deployment, Feedback, Prediction, Served, Signal, TaskSpec
+from tuneworks.core.types import Deployment, Feedback, Prediction, Served, Signal, TaskSpec
 from tuneworks.core.workspace import Workspace
-from tuneworks.flows.feedback import agrees
+from tuneworks.flows.held_out import plan_of
 from tuneworks.flows.judged import judged_predictions
-from tuneworks.flows.references import dataset_of, deployment_of
-from tuneworks.flows.rows import read_rows
+from tuneworks.flows.references import deployment_of
 from tuneworks.serving.engine import LoadedModel, engine_of
 from tuneworks.statistics.features import dense
-from tuneworks.statistics.splits import NAMES, assign
+from tuneworks.statistics.shapes.shape import shape_of
+from tuneworks.statistics.views import pooled_of
 
 REFERENCE_ROWS = 500
 FEWEST_ROWS = 2
@@ -54,16 +55,18 @@ def watch(
 
 def _reference(workspace: Workspace, champion: Served, loaded: LoadedModel) -> Window:
     """At most ``REFERENCE_ROWS`` test rows, then validation rows; judged are test rows alone, which no fit has seen."""
-    spec = loaded.model.spec
-    rows = read_rows(workspace, dataset_of(workspace, loaded.version.dataset_id))
-    sides: dict[str, list[Row]] = {name: [] for name in NAMES}
-    for row, side in zip(rows, assign(rows, spec), strict=True):
-        if _complete(spec, row):
-            sides[side].append(row)
-    unseen = _spread(sides["test"], REFERENCE_ROWS)
-    chosen = unseen + _spread(sides["validation"], REFERENCE_ROWS - len(unseen))
+    data = plan_of(workspace, loaded.version).data
+    spec, shape = data.spec, shape_of(loaded.model.output.kind)
+    unseen = _spread([row for row in data.test.rows if _complete(spec, row)], REFERENCE_ROWS)
+    others = [row for row in data.validation.rows if _complete(spec, row)]
+    chosen = unseen + _spread(others, REFERENCE_ROWS - len(unseen))
     _, answers = engine_of(workspace).answer(champion, chosen)
-    judged = [(answer, _verdict(answer, row[spec.target or ""])) for answer, row in zip(answers, unseen, strict=False)]
+    judged = [
+        (answer, Feedback("", "", value=truth, correct=error == 0, error=error))
+        for answer, row in zip(answers, unseen, strict=False)
+        if (truth := row.get(spec.target or "")) is not None
+        for error in [shape.error(answer, truth)]
+    ]
     return Window(_features(loaded, chosen), answers, judged)
 
 
@@ -89,18 +92,14 @@ def _features(loaded: LoadedModel, rows: Sequence[Row]) -> Any:
     """Pooled features of all bases side by side (N, D), dense; no columns where there are hardly any rows."""
     if len(rows) < FEWEST_ROWS:
         return numpy.zeros((len(rows), 0), dtype=numpy.float32)
-    inputs = loaded.task.examples(loaded.model.spec, rows).inputs
-    role_of = {column: role for role, column in loaded.model.spec.inputs.items()}
+    model = loaded.model
+    examples = loaded.task.examples(model.spec, rows)
     with loaded.turn:
-        return dense([base.features(inputs[role_of[use.column]]) for use, base in loaded.model.bases])
+        return dense(pooled_of(model.bases, model.spec, model.output, examples))
 
 
 def _complete(spec: TaskSpec, row: Row) -> bool:
-    return all(row.get(column) is not None for column in (*spec.inputs.values(), spec.target or ""))
-
-
-def _verdict(answer: Answer, truth: Any) -> Feedback:
-    return Feedback("", "", value=truth, correct=agrees(answer, truth))
+    return all(row.get(column) is not None for column in spec.inputs.values())
 
 
 def _signal(deployment: str, detector: str, measured: Measurement, current: Window) -> Signal:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,8 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from tuneworks.core.contracts import Examples, Job, Method, Parts, Step
+from tuneworks.core.asking import Examples
+from tuneworks.core.contracts import Job, Method, Parts, Step
 from tuneworks.core.errors import InvalidConfig
 from tuneworks.core.ranges import OneOf, Range, check_values
 from tuneworks.core.text import Text
@@ -106,6 +108,9 @@ class Full(Method):
         known = validation.flat >= 0
         temperature = fit_temperature(logits[known], validation.flat[known])
         return _parts(network, use.folder, temperature)
+
+    def load(self, files: Mapping[str, Path]) -> linear.LinearHead:
+        return linear.load_head(files)
 
 
 class Network(nn.Module):
@@ -211,7 +216,7 @@ def _start(network: Network, job: Job) -> Generator[Step, None, None]:
         yield Step(done, len(side.pieces), Text("frozen features for the head's start", "为分类头计算冻结特征"))
     known = side.flat >= 0
     task, scales = linear.problem([states[known]], side.flat[known], job.output.size)
-    head = linear.to_head(linear.fit(task, 1.0), scales)
+    head = linear.to_head(task, linear.fit(task, 1.0), scales)
     with torch.no_grad():
         network.head.weight.copy_(torch.from_numpy(head["weight_0"].T))
         network.head.bias.copy_(torch.from_numpy(head["bias"]))
@@ -248,7 +253,7 @@ def _parts(network: Network, folder: str, temperature: float) -> Parts:
     weight = network.head.weight.detach().numpy().T / temperature
     head = {"weight_0": np.ascontiguousarray(weight), "bias": network.head.bias.detach().numpy() / temperature}
     return {
-        "head.safetensors": linear.save_head({name: array.astype(np.float32) for name, array in head.items()}),
+        linear.FILE: linear.save_head({name: array.astype(np.float32) for name, array in head.items()}),
         f"{prefix}{WEIGHTS_FILE}": save(weights_of(network.encoder), metadata={"format": "pt"}),
         f"{prefix}{SETTINGS_FILE}": network.encoder.settings.to_json(),
     }

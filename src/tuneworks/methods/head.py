@@ -1,9 +1,10 @@
-"""Train the last layer alone: softmax regression on features that are computed once."""
+"""Train the last layer alone: linear regression with the answer's link on features that are computed once."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,9 @@ from tuneworks.core.contracts import Job, Method, Parts, Step
 from tuneworks.core.ranges import Range, check_values
 from tuneworks.core.text import Text
 from tuneworks.statistics import features, linear
-from tuneworks.statistics.calibration import fit_temperature, softmax
+from tuneworks.statistics.calibration import fit_temperature
 from tuneworks.statistics.features import Block, Floats
+from tuneworks.statistics.shapes.shape import shape_of
 
 ENOUGH_VALIDATION = 300
 FOLDS = 5
@@ -38,12 +40,16 @@ class Options:
 
 @dataclass(frozen=True, order=True)
 class Trial:
-    """What a strength came to on held-out rows; the greater is the better: by the metric, then by the log loss."""
+    """What a strength came to on held-out rows; the greater is the better: by the metric, then by the loss.
+
+    ``spread``: how far truth lies from the answer at each of the quantiles asked for (C, Q).
+    """
 
     measured: float
     likelihood: float
     strength: float
     temperature: float
+    spread: Floats | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,7 @@ class Head(Method):
     """Chooses its strength and temperature on rows it was not fitted on, then refits on train and validation."""
 
     Options = Options
-    output_kinds = ("classes", "token_classes")
+    output_kinds = ("classes", "token_classes", "multi_label", "number", "similarity", "quantiles")
 
     def fit(self, job: Job) -> Generator[Step, None, Parts]:
         options = Options(**job.recipe.options)
@@ -75,10 +81,15 @@ class Head(Method):
                 break
         best = max(trials)
         task, scales = _problem(job, rows, np.arange(len(rows.targets)), options)
-        head = linear.to_head(linear.fit(task, best.strength), scales, best.temperature)
+        head = linear.to_head(task, linear.fit(task, best.strength), scales, best.temperature)
+        if best.spread is not None:
+            head["spread"] = best.spread
         values = {"strength": best.strength, "temperature": best.temperature, "validation": best.measured}
         yield Step(total, total, Text("fitted", "拟合完成"), values)
-        return {"head.safetensors": linear.save_head(head)}
+        return {linear.FILE: linear.save_head(head, link_of(job))}
+
+    def load(self, files: Mapping[str, Path]) -> linear.LinearHead:
+        return linear.load_head(files)
 
 
 @dataclass(frozen=True)
@@ -86,7 +97,7 @@ class _Rows:
     """Feature rows of train and validation under each other, their targets, and the example each belongs to."""
 
     blocks: list[Block]
-    targets: NDArray[np.int64]
+    targets: NDArray[Any]
     owners: NDArray[np.int64]
 
 
@@ -108,9 +119,9 @@ class _Fitting:
     def strengthen(self, strength: float) -> None:
         task, scales = _problem(self._job, self._rows, self._fold.fit_on, self._options)
         self._point = linear.fit(task, strength, self._point)
-        del task
+        task = replace(task, blocks=())
         held_out = features.take(self._rows.blocks, self._fold.choose_on)
-        self.logits = linear.logits(held_out, linear.to_head(self._point, scales))
+        self.logits = linear.logits(held_out, linear.to_head(task, self._point, scales))
 
 
 def _rows_of(job: Job) -> _Rows:
@@ -118,19 +129,30 @@ def _rows_of(job: Job) -> _Rows:
     parts = [*job.train.targets, *job.validation.targets]
     if job.output.per_unit:
         owners = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
-        targets = np.concatenate(parts).astype(np.int64)
-    else:
-        owners, targets = np.arange(len(parts)), np.asarray(parts, dtype=np.int64)
-    return _Rows(blocks, targets, owners)
+        return _Rows(blocks, np.concatenate(parts).astype(np.int64), owners)
+    kind = np.int64 if link_of(job) == "softmax" else np.float32
+    return _Rows(blocks, np.asarray(parts, dtype=kind), np.arange(len(parts)))
+
+
+def link_of(job: Job) -> str:
+    """What makes scores of the head's sums."""
+    return shape_of(job.output.kind).link
+
+
+def _known(targets: NDArray[Any]) -> NDArray[np.bool_]:
+    """The rows that can be learnt from: those whose label is in the list, or whose numbers there are."""
+    if targets.dtype == np.int64:
+        return targets >= 0
+    return np.isfinite(targets.reshape(len(targets), -1)).all(axis=1)
 
 
 def _problem(
     job: Job, rows: _Rows, chosen: NDArray[np.int64], options: Options
 ) -> tuple[linear.Problem, list[features.Scale]]:
     """The regression on chosen rows; those whose label is outside the list are measured by and not learnt from."""
-    known = chosen[rows.targets[chosen] >= 0]
+    known = chosen[_known(rows.targets[chosen])]
     blocks = features.take(rows.blocks, known) if len(known) < len(rows.targets) else rows.blocks
-    return linear.problem(blocks, rows.targets[known], job.output.size, balanced=options.balanced)
+    return linear.problem(blocks, rows.targets[known], job.output.size, link=link_of(job), balanced=options.balanced)
 
 
 def _folds(job: Job, owners: NDArray[np.int64]) -> list[Fold]:
@@ -151,16 +173,24 @@ def _trial(job: Job, rows: _Rows, strength: float, folds: Sequence[_Fitting]) ->
     held_out = np.concatenate([fold.chosen_on for fold in folds])
     order = np.argsort(held_out)
     logits, held_out = np.concatenate([fold.logits for fold in folds])[order], held_out[order]
-    truth = rows.targets[held_out]
-    temperature = fit_temperature(logits, truth)
-    probabilities = softmax(logits, temperature)
-    known = np.flatnonzero(truth >= 0)
-    loss = -float(np.log(probabilities[known, truth[known]] + 1e-12).mean()) if len(known) else 0.0
-    measured = round(_measure(job, probabilities, held_out, rows.owners), 6)
-    return Trial(measured, -loss, strength, temperature)
+    truth, link = rows.targets[held_out], link_of(job)
+    known = _known(truth)
+    temperature = fit_temperature(logits, truth) if link == "softmax" else 1.0
+    sums = logits.astype(np.float64) / temperature
+    spread = _spread(truth[known] - sums[known], job.output.levels) if job.output.levels else None
+    targets = truth[known] if link == "softmax" else truth[known].reshape(-1, job.output.size)
+    losses, _ = linear.LOSSES[link](sums[known], targets)
+    scores = linear.scores_of(sums, link, job.output, spread)
+    measured = round(_measure(job, scores, held_out, rows.owners), 6)
+    return Trial(measured, -float(losses.mean()) if len(losses) else 0.0, strength, temperature, spread)
 
 
-def _measure(job: Job, probabilities: Floats, rows: NDArray[np.int64], owners: NDArray[np.int64]) -> float:
+def _spread(residuals: NDArray[np.float64], levels: Sequence[float]) -> Floats:
+    """The quantiles of residuals (N, C) at the levels (C, Q)."""
+    return np.quantile(residuals, levels, axis=0).T.astype(np.float32)
+
+
+def _measure(job: Job, made: Any, rows: NDArray[np.int64], owners: NDArray[np.int64]) -> float:
     """The deciding metric on the examples that the held-out rows belong to."""
     held_out = np.unique(owners[rows])
     train = len(job.train)
@@ -169,7 +199,7 @@ def _measure(job: Job, probabilities: Floats, rows: NDArray[np.int64], owners: N
         mine = held_out[(held_out >= first) & (held_out < first + len(examples))]
         if len(mine):
             inside = np.isin(owners[rows], mine)
-            scores: Any = probabilities[inside]
+            scores: Any = made[inside]
             if job.output.per_unit:
                 scores = features.split_units(scores, np.bincount(owners[rows][inside])[mine].tolist())
             total += job.measure(scores, examples.take((mine - first).tolist())) * len(mine)

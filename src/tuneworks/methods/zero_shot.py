@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
 from tuneworks.core.contracts import Job, Method, Parts, Step
 from tuneworks.core.text import Text
-from tuneworks.statistics.linear import save_head
+from tuneworks.statistics.linear import FILE, LinearHead, load_head, save_head
 
 SCALE = 20.0  # cosine to logit, as sentence-transformers scales its similarities
 
@@ -29,6 +30,7 @@ class ZeroShot(Method):
 
     Options = Options
     output_kinds = ("classes",)
+    reads = ("text",)
 
     def fit(self, job: Job) -> Generator[Step, None, Parts]:
         options = Options(**job.recipe.options)
@@ -40,4 +42,7 @@ class ZeroShot(Method):
             directions /= np.maximum(np.linalg.norm(directions, axis=1, keepdims=True), 1e-9)
             head[f"weight_{number}"] = np.ascontiguousarray(directions.T * SCALE)
         yield Step(1, 1, Text("label sentences encoded", "标签语句已编码"))
-        return {"head.safetensors": save_head(head)}
+        return {FILE: save_head(head)}
+
+    def load(self, files: Mapping[str, Path]) -> LinearHead:
+        return load_head(files)

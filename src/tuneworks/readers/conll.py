@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tuneworks.core.contracts import Reader, Row
+from tuneworks.core.asking import Reader, Row
 from tuneworks.core.events import Listener, silent, tell
 from tuneworks.core.text import Text
 from tuneworks.language.encodings import first_text

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from tuneworks.core.contracts import Reader, Row
+from tuneworks.core.asking import Reader, Row
 from tuneworks.core.events import Listener, silent, tell
 from tuneworks.core.text import Text, plain
 from tuneworks.language.encodings import first_text

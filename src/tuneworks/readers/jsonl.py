@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tuneworks.core.contracts import Reader, Row
+from tuneworks.core.asking import Reader, Row
 from tuneworks.core.events import Listener, silent, tell
 from tuneworks.core.text import Text
 from tuneworks.language.encodings import first_text

@@ -7,9 +7,10 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tuneworks.core.answers import Span
 from tuneworks.core.evaluation import Table
 from tuneworks.core.text import Text
-from tuneworks.core.types import Score, Span
+from tuneworks.core.types import Score
 
 WIDEST_CELL = 60
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tuneworks.core.contracts import Examples, Model, Runtime
-from tuneworks.statistics import linear
+from tuneworks.core.asking import Examples
+from tuneworks.core.contracts import Model, Runtime
 
 
 class Arrays(Runtime):
-    """Features of the bases, then the linear head, in the calling thread."""
+    """The head answers in the calling thread."""
 
     runs = ("arrays",)
 
@@ -18,4 +18,4 @@ class Arrays(Runtime):
         return {}
 
     def run(self, model: Model, examples: Examples) -> Any:
-        return linear.score(model, examples)
+        return model.head.scores(model, examples)

@@ -7,12 +7,12 @@ from typing import Any
 
 import torch
 
-from tuneworks.core.contracts import Examples, Model, Runtime
-from tuneworks.statistics import linear
+from tuneworks.core.asking import Examples
+from tuneworks.core.contracts import Model, Runtime
 
 
 class Torch(Runtime):
-    """The encoder's features without gradients, then the linear head."""
+    """The head answers, without gradients."""
 
     runs = ("arrays", "torch")
 
@@ -21,4 +21,4 @@ class Torch(Runtime):
 
     def run(self, model: Model, examples: Examples) -> Any:
         with torch.inference_mode():
-            return linear.score(model, examples)
+            return model.head.scores(model, examples)

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tuneworks.core.types import Answer, Deployment
+from tuneworks.core.answers import Answer
+from tuneworks.core.types import Deployment
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from tuneworks.core import registry
-from tuneworks.core.contracts import Model, Row, Runtime, Task
+from tuneworks.core.answers import Answer
+from tuneworks.core.asking import Row, Task
+from tuneworks.core.contracts import Model, Runtime
 from tuneworks.core.errors import NotFound
 from tuneworks.core.text import Text
-from tuneworks.core.types import Answer, ModelVersion, Served
+from tuneworks.core.types import ModelVersion, Served
 from tuneworks.core.workspace import Workspace
 from tuneworks.serving import seal
 from tuneworks.serving.folders import materialise

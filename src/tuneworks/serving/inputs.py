@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
-from tuneworks.core.contracts import Row, Task
+from tuneworks.core.asking import Row, Task
 from tuneworks.core.errors import InvalidInput
 from tuneworks.core.text import Text
 from tuneworks.core.types import TaskSpec
+from tuneworks.statistics.shapes.values import whole_text
 from tuneworks.statistics.splits import parse
 
-NUMBER_KINDS = ("number",)
-TEXT = '"..."'
 WANTED = {
     "text": Text('a text, such as "my parcel is late"', "文本，例如 “我的包裹没到”"),
-    "number": Text("a number, such as 3.5", "数字，例如 3.5"),
+    "category": Text('a label or a number, such as "retail" or 2', "标签或数字，例如 “零售” 或 2"),
+    "number": Text("a number, such as 3.5, or a list of them", "数字，例如 3.5，或数字列表"),
+    "time": Text('a date or time, such as "2024-03-05T08:30:00"', "日期或时间，例如 “2024-03-05T08:30:00”"),
+    "messages": Text('a list of {"role": ..., "content": ...}', '由 {"role": ..., "content": ...} 组成的列表'),
 }
+TEXT = '"..."'
+EXAMPLES = {"number": "1.5", "messages": '[{"role": "user", "content": "..."}]'}
+MAY_BE_MISSING = ("category", "number", "time")
 
 
 def check_rows(task: Task, spec: TaskSpec, rows: Sequence[Any]) -> list[Row]:
     """The rows with the model's input columns alone; raises ``InvalidInput`` naming row (from 1) and column."""
-    wanted = {column: _form(task.roles[role]) for role, column in spec.inputs.items()}
-    return [_checked(row, number, wanted) for number, row in enumerate(rows, start=1)]
+    wanted = {column: spec.kinds.get(column, "text") for column in spec.inputs.values()}
+    optional = {column for role, column in spec.inputs.items() if role not in task.roles}
+    return [_checked(row, number, wanted, optional) for number, row in enumerate(rows, start=1)]
 
 
 def kept(spec: TaskSpec, row: Row) -> dict[str, Any]:
@@ -32,22 +38,7 @@ def kept(spec: TaskSpec, row: Row) -> dict[str, Any]:
     return {column: row[column] for column in columns if column in row and _plain(row[column])}
 
 
-def check_text(value: str, what: Text) -> str:
-    """The text, unless it holds half of a surrogate pair, which no UTF-8 file or database can keep."""
-    try:
-        value.encode()
-    except UnicodeEncodeError as error:
-        raise InvalidInput(
-            Text(
-                f"{what.en} is not valid Unicode: half a character at position {error.start}.",
-                f"{what.zh}不是有效的 Unicode：第 {error.start} 个位置只有半个字符。",
-            ),
-            Text("Send the text as UTF-8, emoji whole.", "请以 UTF-8 发送文本，表情符号须完整。"),
-        ) from error
-    return value
-
-
-def _checked(row: Any, number: int, wanted: Mapping[str, str]) -> dict[str, Any]:
+def _checked(row: Any, number: int, wanted: Mapping[str, str], optional: Set[str]) -> dict[str, Any]:
     if not isinstance(row, Mapping):
         raise InvalidInput(
             Text(
@@ -56,13 +47,19 @@ def _checked(row: Any, number: int, wanted: Mapping[str, str]) -> dict[str, Any]
             ),
             _example(wanted),
         )
-    return {column: _value(row, number, column, form, wanted) for column, form in wanted.items()}
+    made: dict[str, Any] = {}
+    for column, form in wanted.items():
+        value = row.get(column)
+        if value is None and column in optional and form in MAY_BE_MISSING and column in row:
+            made[column] = None
+        elif value is None:
+            raise _missing(row, number, column, wanted)
+        else:
+            made[column] = _value(value, number, column, form, wanted)
+    return made
 
 
-def _value(row: Row, number: int, column: str, form: str, wanted: Mapping[str, str]) -> Any:
-    value = row.get(column)
-    if value is None:
-        raise _missing(row, number, column, wanted)
+def _value(value: Any, number: int, column: str, form: str, wanted: Mapping[str, str]) -> Any:
     if not _fits(value, form):
         raise InvalidInput(
             Text(
@@ -72,7 +69,7 @@ def _value(row: Row, number: int, column: str, form: str, wanted: Mapping[str, s
             _example(wanted),
         )
     if isinstance(value, str):
-        check_text(value, Text(f"Row {number}, column {column!r}", f"第 {number} 行 {column!r} 列"))
+        whole_text(value, Text(f"Row {number}, column {column!r}", f"第 {number} 行 {column!r} 列"))
     return value
 
 
@@ -88,17 +85,19 @@ def _missing(row: Row, number: int, column: str, wanted: Mapping[str, str]) -> I
 
 
 def _example(wanted: Mapping[str, str]) -> Text:
-    columns = ", ".join(f'"{column}": {"1.5" if form == "number" else TEXT}' for column, form in wanted.items())
+    columns = ", ".join(f'"{column}": {EXAMPLES.get(form, TEXT)}' for column, form in wanted.items())
     return Text(f"Send every row as {{{columns}}}; an empty text is allowed.", f"每行应为 {{{columns}}}；允许空文本。")
 
 
-def _form(kinds: Sequence[str]) -> str:
-    return "number" if set(kinds) <= set(NUMBER_KINDS) else "text"
-
-
 def _fits(value: Any, form: str) -> bool:
-    if form == "text":
-        return isinstance(value, str)
+    if form == "number":
+        return _is_number(value) or (isinstance(value, (list, tuple)) and all(map(_is_number, value)))
+    if form == "messages":
+        return isinstance(value, (list, tuple)) and all(isinstance(message, Mapping) for message in value)
+    return isinstance(value, str) or (form == "category" and isinstance(value, (int, float)))
+
+
+def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
@@ -110,6 +109,10 @@ def _split_column(spec: TaskSpec) -> list[str]:
 def _plain(value: Any) -> bool:
     if isinstance(value, str):
         return not any("\ud800" <= character <= "\udfff" for character in value)
+    if isinstance(value, (list, tuple)):
+        return all(map(_plain, value))
+    if isinstance(value, Mapping):
+        return all(map(_plain, value.values()))
     return value is None or isinstance(value, (bool, int)) or (isinstance(value, float) and math.isfinite(value))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from tuneworks.core import registry
@@ -12,9 +13,7 @@ from tuneworks.core.errors import BrokenSeal
 from tuneworks.core.records import from_plain
 from tuneworks.core.text import Text
 from tuneworks.core.types import BaseUse, Output, TaskSpec
-from tuneworks.statistics.linear import load_head
 
-HEAD = "head.safetensors"
 CARD = "tuneworks.json"
 
 
@@ -24,6 +23,7 @@ def open_model(folder: Path) -> Model:
         card = json.loads((folder / CARD).read_text(encoding="utf-8"))
         uses = tuple(from_plain(BaseUse, use) for use in card["bases"])
         spec, output = from_plain(TaskSpec, card["spec"]), from_plain(Output, card["output"])
+        method = card["recipe"]["method"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BrokenSeal(
             Text(f"{folder / CARD} cannot be read: {error}", f"无法读取 {folder / CARD}：{error}"),
@@ -33,13 +33,23 @@ def open_model(folder: Path) -> Model:
             ),
         ) from error
     files = {str(path.relative_to(folder)): path for path in folder.rglob("*") if path.is_file()}
-    return assemble(folder, spec, output, uses, files)
+    return assemble(Asked(spec, output, method), uses, files, folder)
 
 
-def assemble(folder: Path, spec: TaskSpec, output: Output, uses: Sequence[BaseUse], files: Mapping[str, Path]) -> Model:
+@dataclass(frozen=True)
+class Asked:
+    """What a model is asked, and the method whose head answers."""
+
+    spec: TaskSpec
+    output: Output
+    method: str
+
+
+def assemble(asked: Asked, uses: Sequence[BaseUse], files: Mapping[str, Path], folder: Path) -> Model:
     """A model from its files (part name -> path)."""
     bases = tuple((use, load_base(use, files)) for use in uses)
-    return Model(folder, spec, output, bases, load_head(files[HEAD].read_bytes()))
+    head = registry.load("methods", asked.method)().load(files)
+    return Model(folder, asked.spec, asked.output, bases, head)
 
 
 def load_base(use: BaseUse, files: Mapping[str, Path]) -> LoadedBase:

@@ -10,7 +10,8 @@ from typing import Any
 import numpy
 
 from tuneworks.core import registry
-from tuneworks.core.contracts import Model, Row, Runtime
+from tuneworks.core.asking import Row
+from tuneworks.core.contracts import Model, Runtime
 from tuneworks.core.errors import BrokenSeal
 from tuneworks.core.files import sha256_of_file, write_atomically
 from tuneworks.core.text import Text

@@ -31,6 +31,7 @@ def compare(champion: Mapping[str, Tally], challenger: Mapping[str, Tally], *, m
         challenger=interval(new),
         difference=difference(old, new),
         probability_better=probability_better(old, new),
+        less_is_better=new.less_is_better,
     )
 
 

@@ -11,10 +11,11 @@ import numpy as np
 from numpy import ndarray
 from scipy.sparse import csr_array
 
+from tuneworks.core.answers import Span
 from tuneworks.core.errors import UnsuitableData
 from tuneworks.core.evaluation import Evaluation, Matrix, Mistake, Table, Tally
 from tuneworks.core.text import Text
-from tuneworks.core.types import Score, Span, TaskSpec
+from tuneworks.core.types import Score, TaskSpec
 from tuneworks.statistics.classification import chosen_metric
 from tuneworks.statistics.counts import (
     ACCURACY,

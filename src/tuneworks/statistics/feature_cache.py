@@ -31,7 +31,7 @@ class CachedBase(LoadedBase):
     def __init__(self, base: LoadedBase, cache: Path) -> None:
         self._base, self._folder = base, cache / "features"
         self.fingerprint, self.width = base.fingerprint, base.width
-        self.files, self.has_network = base.files, base.has_network
+        self.files, self.has_network, self.joint = base.files, base.has_network, base.joint
 
     def features(
         self,

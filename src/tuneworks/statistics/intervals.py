@@ -63,8 +63,9 @@ def difference(champion: Tally, challenger: Tally, *, resamples: int = RESAMPLES
 
 
 def probability_better(champion: Tally, challenger: Tally, *, resamples: int = RESAMPLES, seed: int = 0) -> float:
-    """The share of resamples in which the challenger scores higher; a tie counts half."""
+    """The share of resamples in which the challenger scores better; a tie counts half."""
     drawn = differences(champion, challenger, resamples=resamples, seed=seed)
+    drawn = -drawn if challenger.less_is_better else drawn
     return float(np.mean(drawn > 0) + np.mean(drawn == 0) / 2)
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from tuneworks.core.types import Span
+from tuneworks.core.answers import Span
 
 Units = Sequence[tuple[int, int]]
 

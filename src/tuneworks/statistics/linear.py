@@ -1,35 +1,77 @@
-"""The linear head: softmax regression on feature blocks, fitted by L-BFGS, stored as plain arrays.
+"""The linear head: regression on feature blocks with the link that fits the answer, stored as plain arrays.
 
 Arrays of a head: ``weight_0``, ``weight_1``, ... (D, C), one a block, and ``bias`` (C,). They act on raw features:
-centring, scaling and temperature are folded in.
+centring, scaling and temperature are folded in. ``link`` makes scores of their sums: softmax, sigmoid or identity.
+``spread`` (C, Q), where there is one, is what is added to each of C numbers to give its Q quantiles.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import load, save
+from safetensors import safe_open
+from safetensors.numpy import save
 from scipy import sparse
-from scipy.special import log_softmax, softmax
+from scipy.special import expit, log_softmax, softmax
 
-from tuneworks.core.contracts import Examples, Model
+from tuneworks.core.asking import Examples
+from tuneworks.core.contracts import Head, Model
+from tuneworks.core.types import Output
 from tuneworks.statistics.features import Block, Floats, Scale, scale_of, scaled, split_units
+from tuneworks.statistics.views import blocks_of
 
+FILE = "head.safetensors"
 HISTORY = 8
+Numbers = NDArray[Any]
+LINKS: Mapping[str, Callable[[Numbers], Numbers]] = {
+    "softmax": lambda sums: softmax(sums, axis=1),
+    "sigmoid": expit,
+    "identity": lambda sums: sums,
+}
+SCALAR_KINDS = ("number", "similarity")
+
+
+@dataclass(frozen=True)
+class LinearHead(Head):
+    """A linear layer on the bases' features, and the link that makes scores of it."""
+
+    arrays: Mapping[str, Floats]
+    link: str = "softmax"
+
+    def scores(self, model: Model, examples: Examples) -> Any:
+        sums = logits(blocks_of(model.bases, model.spec, model.output, examples), self.arrays)
+        made = scores_of(sums, self.link, model.output, self.arrays.get("spread"))
+        return split_units(made, [len(spans) for spans in examples.units or ()]) if model.output.per_unit else made
+
+
+def scores_of(sums: Numbers, link: str, output: Output, spread: Floats | None = None) -> Numbers:
+    """Score arrays of sums (M, C): (M, C), (M, C, Q) with a spread, or (M,) where the output is one number."""
+    made = LINKS[link](sums)
+    if spread is not None:
+        return made[:, :, None] + spread[None]
+    return made[:, 0] if output.kind in SCALAR_KINDS else made
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Softmax regression: scaled blocks (M, D), targets (M,), row weights (M,) with mean one, classes C."""
+    """Regression: scaled blocks (M, D), targets, row weights (M,) with mean one, C outputs, and the link.
+
+    ``targets``: class numbers (M,) for softmax; else (M, C), for identity brought to mean 0 and deviation 1 by
+    ``centre`` and ``deviation`` (C,).
+    """
 
     blocks: Sequence[Block]
-    targets: NDArray[np.int64]
+    targets: NDArray[Any]
     weights: Floats
-    classes: int
+    size: int
+    link: str = "softmax"
+    centre: Floats | None = None
+    deviation: Floats | None = None
 
     @property
     def widths(self) -> list[int]:
@@ -37,29 +79,15 @@ class Problem:
 
 
 def logits(blocks: Sequence[Block], head: Mapping[str, Floats]) -> Floats:
-    """Scores before the softmax (M, C)."""
+    """Sums before the link (M, C)."""
     total = np.asarray(blocks[0] @ head["weight_0"]) + head["bias"]
     for number, block in enumerate(blocks[1:], start=1):
         total += np.asarray(block @ head[f"weight_{number}"])
     return total.astype(np.float32, copy=False)
 
 
-def probabilities(blocks: Sequence[Block], head: Mapping[str, Floats]) -> Floats:
-    """Class probabilities (M, C)."""
-    return softmax(logits(blocks, head), axis=1)
-
-
-def score(model: Model, examples: Examples) -> Any:
-    """A model's score arrays on examples: (N, C) probabilities, or N arrays (L, C) where units are scored."""
-    units = examples.units if model.output.per_unit else None
-    role_of = {column: role for role, column in model.spec.inputs.items()}
-    blocks = [base.features(examples.inputs[role_of[use.column]], units) for use, base in model.bases]
-    made = probabilities(blocks, model.head)
-    return made if units is None else split_units(made, [len(spans) for spans in units])
-
-
 def problem(
-    blocks: Sequence[Block], targets: NDArray[np.int64], classes: int, *, balanced: bool = False
+    blocks: Sequence[Block], targets: NDArray[Any], size: int, *, link: str = "softmax", balanced: bool = False
 ) -> tuple[Problem, list[Scale]]:
     """A problem on blocks brought to one scale, with the scales to fold back.
 
@@ -67,21 +95,29 @@ def problem(
     """
     scales = [scale_of(block) for block in blocks]
     weights = np.ones(len(targets), dtype=np.float32)
-    if balanced:
-        counts = np.bincount(targets, minlength=classes)
+    if balanced and link == "softmax":
+        counts = np.bincount(targets, minlength=size)
         present = (counts > 0).sum()
         weights = (len(targets) / (present * np.maximum(counts, 1)))[targets].astype(np.float32)
-    made = Problem([scaled(b, s) for b, s in zip(blocks, scales, strict=True)], targets, weights, classes)
-    return made, scales
+    ready = [scaled(b, s) for b, s in zip(blocks, scales, strict=True)]
+    if link == "softmax":
+        return Problem(ready, targets, weights, size), scales
+    wide = np.asarray(targets, dtype=np.float32).reshape(len(targets), size)
+    if link == "sigmoid":
+        return Problem(ready, wide, weights, size, link), scales
+    centre, deviation = wide.mean(axis=0), wide.std(axis=0)
+    deviation[deviation < 1e-8] = 1.0
+    return Problem(ready, (wide - centre) / deviation, weights, size, link, centre, deviation), scales
 
 
 def fit(task: Problem, strength: float, start: Floats | None = None, iterations: int = 200) -> Floats:
-    """Parameters (sum of D + 1, C) that minimise mean cross-entropy + ``|W|^2 / (2 strength M)``.
+    """Parameters (sum of D + 1, C) that minimise the mean loss + ``|W|^2 / (2 strength M)``.
 
-    ``strength`` is scikit-learn's ``C``. L-BFGS with a backtracking line search (Nocedal and Wright, Numerical
+    The loss is that of the link: cross-entropy for softmax and sigmoid, half the square for identity. ``strength`` is
+    scikit-learn's ``C``. L-BFGS with a backtracking line search (Nocedal and Wright, Numerical
     Optimization, algorithm 7.5), in single precision; stops when the gradient or the gain is negligible.
     """
-    point = np.zeros((sum(task.widths) + 1, task.classes), dtype=np.float32) if start is None else start.copy()
+    point = np.zeros((sum(task.widths) + 1, task.size), dtype=np.float32) if start is None else start.copy()
     penalty = 1.0 / (strength * max(1, len(task.targets)))
     value, gradient = _objective(task, point, penalty)
     memory: list[tuple[Floats, Floats, float]] = []
@@ -110,34 +146,41 @@ def fit(task: Problem, strength: float, start: Floats | None = None, iterations:
     return point
 
 
-def to_head(point: Floats, scales: Sequence[Scale], temperature: float = 1.0) -> dict[str, Floats]:
+def to_head(task: Problem, point: Floats, scales: Sequence[Scale], temperature: float = 1.0) -> dict[str, Floats]:
     """Head arrays for raw features, from parameters on scaled ones."""
     head: dict[str, Floats] = {}
     bias = point[-1].astype(np.float64)
     for number, (rows, scale) in enumerate(zip(_blocks_of(point, [len(s.mean) for s in scales]), scales, strict=True)):
         weight = rows * scale.factor[:, None]
         bias -= scale.mean.astype(np.float64) @ weight
-        head[f"weight_{number}"] = np.ascontiguousarray(weight / temperature, dtype=np.float32)
-    head["bias"] = (bias / temperature).astype(np.float32)
+        head[f"weight_{number}"] = np.ascontiguousarray(_unscaled(task, weight) / temperature, dtype=np.float32)
+    centre = 0.0 if task.centre is None else task.centre
+    head["bias"] = (_unscaled(task, bias) / temperature + centre).astype(np.float32)
     return head
 
 
 def raw_logits(task: Problem, point: Floats) -> Floats:
-    """Scores before the softmax (M, C) of a problem's own scaled blocks."""
+    """Sums before the link (M, C) of a problem's own scaled blocks."""
     total = np.repeat(point[-1][None, :], task.blocks[0].shape[0], axis=0)
     for block, rows in zip(task.blocks, _blocks_of(point, task.widths), strict=True):
         total += np.asarray(block @ rows)
     return total
 
 
-def save_head(head: Mapping[str, Floats]) -> bytes:
-    """Head arrays as safetensors bytes."""
-    return save(dict(head))
+def save_head(head: Mapping[str, Floats], link: str = "softmax") -> bytes:
+    """Head arrays and their link as safetensors bytes."""
+    return save({name: np.ascontiguousarray(array) for name, array in head.items()}, metadata={"link": link})
 
 
-def load_head(data: bytes) -> dict[str, Floats]:
-    """Head arrays from safetensors bytes."""
-    return load(data)
+def load_head(files: Mapping[str, Path]) -> LinearHead:
+    """The linear head among a model's files."""
+    with safe_open(files[FILE], framework="np") as held:
+        arrays = {name: held.get_tensor(name) for name in held.keys()}  # noqa: SIM118 (not a mapping)
+        return LinearHead(arrays, (held.metadata() or {}).get("link", "softmax"))
+
+
+def _unscaled(task: Problem, array: Any) -> Any:
+    return array if task.deviation is None else array * task.deviation
 
 
 def _blocks_of(point: Floats, widths: Sequence[int]) -> Iterator[Floats]:
@@ -149,12 +192,9 @@ def _blocks_of(point: Floats, widths: Sequence[int]) -> Iterator[Floats]:
 
 def _objective(task: Problem, point: Floats, penalty: float) -> tuple[float, Floats]:
     rows = len(task.targets)
-    log_probabilities = log_softmax(raw_logits(task, point), axis=1)
-    picked = log_probabilities[np.arange(rows), task.targets]
-    value = -float(np.dot(picked.astype(np.float64), task.weights)) / rows
+    losses, error = LOSSES[task.link](raw_logits(task, point), task.targets)
+    value = float(np.dot(losses.astype(np.float64), task.weights)) / rows
     value += 0.5 * penalty * float(np.vdot(point[:-1], point[:-1]))
-    error = np.exp(log_probabilities, out=log_probabilities)
-    error[np.arange(rows), task.targets] -= 1.0
     error *= (task.weights / rows)[:, None]
     gradient = np.empty_like(point)
     begin = 0
@@ -165,6 +205,28 @@ def _objective(task: Problem, point: Floats, penalty: float) -> tuple[float, Flo
     gradient[:-1] += np.float32(penalty) * point[:-1]
     gradient[-1] = error.sum(axis=0)
     return value, gradient
+
+
+def _cross_entropy(sums: Numbers, targets: Numbers) -> tuple[Numbers, Numbers]:
+    rows = np.arange(len(targets))
+    log_probabilities = log_softmax(sums, axis=1)
+    losses = -log_probabilities[rows, targets]
+    error = np.exp(log_probabilities, out=log_probabilities)
+    error[rows, targets] -= 1.0
+    return losses, error
+
+
+def _binary_cross_entropy(sums: Numbers, targets: Numbers) -> tuple[Numbers, Numbers]:
+    return (np.logaddexp(0, sums) - targets * sums).sum(axis=1), expit(sums) - targets
+
+
+def _half_square(sums: Numbers, targets: Numbers) -> tuple[Numbers, Numbers]:
+    error = sums - targets
+    return 0.5 * (error**2).sum(axis=1), error
+
+
+LOSSES = {"softmax": _cross_entropy, "sigmoid": _binary_cross_entropy, "identity": _half_square}
+"""By link: the loss of every row (M,), and its gradient by the sums (M, C)."""
 
 
 def _transposed(block: Block) -> Block:

@@ -30,9 +30,14 @@ def only(columns: Sequence[Column], kinds: Sequence[str], *, role: str, exclude:
     raise InvalidConfig(problem, Text(f"Name the column with {option}.", f"请用 {option} 指定列名。"))
 
 
-def check_inputs(columns: Sequence[Column], inputs: Mapping[str, str], roles: Mapping[str, Sequence[str]]) -> None:
-    """Raise ``InvalidConfig`` unless every role, and no other, has a column of its kinds."""
-    if inputs.keys() != roles.keys():
+def check_inputs(
+    columns: Sequence[Column],
+    inputs: Mapping[str, str],
+    roles: Mapping[str, Sequence[str]],
+    further: Sequence[str] = (),
+) -> None:
+    """Raise ``InvalidConfig`` unless every role has a column of its kinds, every other input one of a further kind."""
+    if roles.keys() - inputs.keys() or (inputs.keys() - roles.keys() and not further):
         given, wanted = (", ".join(names) or "-" for names in (inputs, roles))
         raise InvalidConfig(
             Text(
@@ -45,7 +50,19 @@ def check_inputs(columns: Sequence[Column], inputs: Mapping[str, str], roles: Ma
             ),
         )
     for role, column in inputs.items():
-        named(columns, column, roles[role], role=role)
+        named(columns, column, roles.get(role, further), role=role)
+
+
+def kinds_of(
+    columns: Sequence[Column], inputs: Mapping[str, str], roles: Mapping[str, Sequence[str]], read: Sequence[str] | None
+) -> dict[str, str]:
+    """What each input column that bases read is read as: the first kind of its role, its own kind where it has none."""
+    own = {column.name: column.kind for column in columns}
+    return {
+        column: roles[role][0] if role in roles else own[column]
+        for role, column in inputs.items()
+        if read is None or role in read
+    }
 
 
 def named(columns: Sequence[Column], name: str, kinds: Sequence[str], *, role: str) -> str:

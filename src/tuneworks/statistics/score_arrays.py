@@ -31,12 +31,3 @@ def join(parts: list[Any]) -> Any:
     if isinstance(parts[0], np.ndarray):
         return np.concatenate(parts)
     return [score for part in parts for score in part]
-
-
-def prior(targets: Any, size: int, lengths: list[int] | None, count: int) -> Any:
-    """The scores of a model that knows class frequencies alone: (count, size), or one (L, size) for each length."""
-    flat = np.concatenate(targets) if lengths is not None else np.asarray(targets)
-    share = np.bincount(flat[flat >= 0], minlength=size) / max(1, (flat >= 0).sum())
-    if lengths is None:
-        return np.tile(share, (count, 1))
-    return [np.tile(share, (length, 1)) for length in lengths]

@@ -50,30 +50,30 @@ def assign(rows: Sequence[Row], spec: TaskSpec) -> list[str]:
     return [_side(row, inputs) for row in rows]
 
 
-def test_rows(columns: Sequence[Column], rows: Sequence[Row], spec: TaskSpec) -> list[Row]:
-    """The test rows of a dataset that nothing was learnt from: by its own split column, else as ``spec.split`` says.
+def sides_to_score(columns: Sequence[Column], rows: Sequence[Row], spec: TaskSpec) -> list[str]:
+    """Of another dataset's rows those that nothing was learnt from: ``test``, the others nothing.
 
-    None where the dataset has no such column, or too little of what it splits by.
+    By its own split column, else as ``spec.split`` says; none where it has too little of what it splits by.
     """
     kind, named = parse(spec.split or "content")
     for column in columns:
         said = _words_of(column, rows) if column.name.casefold() in SPLIT_COLUMNS or column.name == named else set()
         if "test" in said:
-            return [row for row in rows if WORDS.get(_said(row, column)) == "test"]
+            return ["test" if WORDS.get(_said(row, column)) == "test" else "" for row in rows]
     if kind == "column":
-        return []
+        return [""] * len(rows)
     try:
-        return [row for row, side in zip(rows, assign(rows, spec), strict=True) if side == "test"]
+        return ["test" if side == "test" else "" for side in assign(rows, spec)]
     except (InvalidConfig, UnsuitableData):
-        return []
+        return [""] * len(rows)
 
 
-def derive(columns: Sequence[Column], rows: Sequence[Row]) -> str:
-    """``column(split)`` where a column of that name (or fold) says train or test throughout, else ``content``."""
+def own_column(columns: Sequence[Column], rows: Sequence[Row]) -> str | None:
+    """``column(split)`` where a column of that name (or fold) says train or test throughout."""
     for column in columns:
         if column.name.casefold() in SPLIT_COLUMNS and "train" in _words_of(column, rows):
             return f"column({column.name})"
-    return "content"
+    return None
 
 
 def parse(split: str) -> tuple[str, str | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -11,7 +12,7 @@ def labels_in(value: Any) -> list[str]:
     if value is None or value == "":
         return []
     if isinstance(value, (list, tuple)):
-        return [str(span["label"]) for span in value]
+        return [str(item["label"]) if isinstance(item, Mapping) else str(item) for item in value]
     return [str(value)]
 
 

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from tuneworks.core.contracts import Examples, Row, Task
+from tuneworks.core.answers import Answer, ClassAnswer
+from tuneworks.core.asking import Examples, Row, Task
 from tuneworks.core.errors import InvalidConfig, UnsuitableData
 from tuneworks.core.evaluation import Evaluation, Tally
 from tuneworks.core.text import Text
-from tuneworks.core.types import Answer, ClassAnswer, Column, Output, TaskSpec
+from tuneworks.core.types import Column, Output, TaskSpec
 from tuneworks.statistics.classification import METRICS, class_tallies, evaluate_classes, with_outside
 from tuneworks.statistics.roles import check_inputs, named, only
 

@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from tuneworks.core.contracts import Examples, Row, Task
+from tuneworks.core.answers import Answer, Span, SpansAnswer
+from tuneworks.core.asking import Examples, Row, Task
 from tuneworks.core.errors import InvalidConfig, UnsuitableData
 from tuneworks.core.evaluation import Evaluation, Tally
 from tuneworks.core.ranges import OneOf, check_values
 from tuneworks.core.text import Text
-from tuneworks.core.types import Answer, Column, Output, Span, SpansAnswer, TaskSpec
+from tuneworks.core.types import Column, Output, TaskSpec
 from tuneworks.language.segments import units as words_of
 from tuneworks.language.segments import whitespace_units
 from tuneworks.statistics.entities import METRICS, SpanRows, entity_tallies, evaluate_entities

@@ -7,8 +7,9 @@ from math import isfinite
 
 import numpy
 
+from tuneworks.core.answers import Answer, ClassAnswer, Span, SpansAnswer
 from tuneworks.core.contracts import Detector, Window
-from tuneworks.core.types import Answer, ClassAnswer, Feedback, Span, SpansAnswer, TaskSpec
+from tuneworks.core.types import Feedback, TaskSpec
 
 LABELS = ("billing", "delivery", "other")
 CLASSES = TaskSpec(task="text-classification", inputs={"text": "text"}, target="topic", labels=LABELS)

@@ -9,7 +9,7 @@ import copy
 from collections.abc import Sequence
 from typing import Any
 
-from tuneworks.core.contracts import Finder
+from tuneworks.core.asking import Finder
 from tuneworks.core.types import TaskSpec
 
 SEVERITIES = {"error", "warning", "note"}

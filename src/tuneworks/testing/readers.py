@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tuneworks.core.contracts import Reader
+from tuneworks.core.asking import Reader
 from tuneworks.core.errors import TuneworksError
 from tuneworks.core.types import Event
 

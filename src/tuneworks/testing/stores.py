@@ -17,9 +17,10 @@ from pathlib import Path
 import pytest
 
 from tuneworks.core import registry
+from tuneworks.core.answers import ClassAnswer
 from tuneworks.core.errors import Conflict
 from tuneworks.core.keeping import Store
-from tuneworks.core.types import ClassAnswer, Dataset, DatasetName, ModelVersion, Output, Prediction, Recipe, TaskSpec
+from tuneworks.core.types import Dataset, DatasetName, ModelVersion, Output, Prediction, Recipe, TaskSpec
 
 MakeStore = Callable[[Path], Store]
 MADE = "2026-01-01T00:00:00.000000Z"

@@ -13,11 +13,13 @@ import numpy as np
 import pytest
 
 from tuneworks.core import config
-from tuneworks.core.contracts import Examples, Task
+from tuneworks.core.answers import Answer, ClassAnswer, SpansAnswer
+from tuneworks.core.asking import Examples, Task
 from tuneworks.core.errors import InvalidConfig
 from tuneworks.core.evaluation import Tally
-from tuneworks.core.types import Answer, ClassAnswer, Column, Output, SpansAnswer, TaskSpec
+from tuneworks.core.types import Column, Output, TaskSpec
 from tuneworks.statistics.intervals import value
+from tuneworks.statistics.shapes.shape import shape_of
 
 ROWS = 60
 
@@ -36,18 +38,12 @@ def sample_spec(task: Task, rows: int = ROWS, seed: int = 0) -> tuple[TaskSpec, 
 
 def perfect_scores(output: Output, examples: Examples) -> Any:
     """Score arrays that are certain of every true target."""
-    sure = np.eye(output.size, dtype=np.float32)
-    if output.per_unit:
-        return [sure[target] for target in examples.targets]
-    return sure[examples.targets]
+    return shape_of(output.kind).perfect(output, examples)
 
 
 def random_scores(output: Output, examples: Examples, seed: int = 0) -> Any:
     """Score arrays of a model that guesses."""
-    random = np.random.default_rng(seed)
-    if output.per_unit:
-        return [random.dirichlet(np.ones(output.size), len(units)) for units in examples.units or ()]
-    return random.dirichlet(np.ones(output.size), len(examples))
+    return shape_of(output.kind).guess(output, examples, np.random.default_rng(seed))
 
 
 def check_a_sample_is_seeded(task_class: type[Task]) -> None:

@@ -1,0 +1,88 @@
+"""What there is to know about one kind of output, whichever task asks for it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tuneworks.core.answers import Answer
+from tuneworks.core.asking import Examples, Row
+from tuneworks.core.text import Text
+from tuneworks.core.types import Output, TaskSpec
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What answers look like in numbers, for watching: ``values`` (N, K) under K names.
+
+    ``counted``: the values count labels, and shares of the sums are compared; else their distributions are.
+    """
+
+    names: tuple[str, ...]
+    values: NDArray[np.float64]
+    counted: bool
+
+
+class Shape(ABC):
+    """One kind of output.
+
+    ``link``: how a linear head's sums become scores: softmax, sigmoid or identity. ``simplest``: the name of the
+    simplest answer (see ``prior``). ``right_or_wrong``: whether an answer's error is 0 or 1; else it is a distance in
+    the target's own unit.
+    """
+
+    link: str = "identity"
+    simplest: Text = Text("commonest answer", "最常见答案")
+    right_or_wrong: bool = True
+
+    @abstractmethod
+    def known(self, targets: Any) -> NDArray[np.bool_]:
+        """For each example whether its target teaches anything (N,)."""
+
+    @abstractmethod
+    def prior(self, output: Output, train: Examples, examples: Examples) -> Any:
+        """The scores of the simplest answer, learnt from the training targets alone; ``None`` where there is none."""
+
+    @abstractmethod
+    def truth(self, value: Any, row: Row, spec: TaskSpec) -> Any:
+        """A user's true value in canonical form; raises ``InvalidInput`` saying what was expected."""
+
+    @abstractmethod
+    def error(self, answer: Any, truth: Any) -> float:
+        """How wrong an answer is: 0 is right."""
+
+    @abstractmethod
+    def signature(self, answers: Sequence[Answer], spec: TaskSpec) -> Signature:
+        """The answers in numbers, a row each."""
+
+    @abstractmethod
+    def perfect(self, output: Output, examples: Examples) -> Any:
+        """Score arrays that are certain of every true target."""
+
+    @abstractmethod
+    def guess(self, output: Output, examples: Examples, random: np.random.Generator) -> Any:
+        """Score arrays of a model that guesses."""
+
+    def labels(self, truth: Any) -> set[str]:
+        """The labels a true value names; none where it is measured rather than named."""
+        return set()
+
+
+@cache
+def shape_of(kind: str) -> Shape:
+    """The shape of a kind of output: the one class of the file named after it."""
+    module = import_module(f"tuneworks.statistics.shapes.{kind}")
+    (found,) = (
+        value
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, Shape) and value.__module__ == module.__name__
+    )
+    made: Shape = found()
+    return made

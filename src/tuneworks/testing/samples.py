@@ -1,0 +1,77 @@
+"""Tasks' own sample rows as data to tune on, and the models that come of them."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tuneworks.core import registry
+from tuneworks.core.contracts import Job, Method, Model
+from tuneworks.core.errors import InvalidConfig
+from tuneworks.core.events import silent
+from tuneworks.core.types import Output, Recipe, TaskSpec
+from tuneworks.flows.fitting import Data, Features, base_files, fit, fits, measure_of, uses_of
+from tuneworks.flows.plan_run import split_rows
+from tuneworks.serving.loaded import load_base
+
+ROWS = 120
+
+
+def sample_data(task_name: str, rows: int = ROWS) -> Data:
+    """A task's sample rows as tuning would split them."""
+    task = registry.load("tasks", task_name)()
+    columns, made = task.sample(rows, 0)
+    spec, parts = split_rows(task, TaskSpec(task=task_name), columns, made)
+    return Data(task, spec, *(task.examples(spec, parts[side]) for side in ("train", "validation", "test")))
+
+
+def output_of(data: Data) -> Output:
+    """What the data's task asks of a model."""
+    return data.task.output(data.spec)
+
+
+def job_of(data: Data, recipe: Recipe, folder: Path) -> Job:
+    """The job that tuning would give a method."""
+    output = output_of(data)
+    uses = uses_of(recipe, data.spec, output)
+    files = base_files(uses, data, recipe, folder=folder, cache=folder)
+    bases = [(use, load_base(use, files)) for use in uses]
+    features = Features(bases, data.spec, output, silent)
+    return Job(
+        output, data.spec, recipe, data.train, data.validation, bases, features, measure_of(data.task, data.spec)
+    )
+
+
+def suits(method: type[Method], data: Data, address: str) -> bool:
+    """Whether the method can learn the data's answers on the base at the address."""
+    output = output_of(data)
+    if not fits(method, data.spec, output):
+        return False
+    try:
+        uses = uses_of(Recipe(base=address), data.spec, output)
+    except InvalidConfig:
+        return False
+    if not method.needs_network:
+        return True
+    with tempfile.TemporaryDirectory() as place:
+        files = base_files(uses, data, Recipe(base=address), folder=Path(place), cache=Path(place))
+        return all(load_base(use, files).has_network for use in uses)
+
+
+def suiting(method: type[Method], address: str) -> Iterator[Data]:
+    """The samples of all tasks that suit."""
+    for name in registry.names("tasks"):
+        data = sample_data(name)
+        if suits(method, data, address):
+            yield data
+
+
+@contextmanager
+def sample_model(data: Data, address: str, method: str) -> Iterator[Model]:
+    """A model of the base at the address, tuned on a sample."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        fitted = fit(data, Recipe(base=address, method=method, epochs=1), folder=folder, cache=folder)
+        yield fitted.open(folder, data.spec)
