@@ -113,7 +113,14 @@ def test_an_empty_workspace_lists_nothing_as_json(capsys: pytest.CaptureFixture[
 
 def test_interrupting_is_one_line_and_130() -> None:
     words = [sys.executable, "-m", "tuneworks", "predict", "nothing", "-", "--lang", "zh"]
-    process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        words,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore it
+    )
     wait_until_idle(process.pid)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=30)
