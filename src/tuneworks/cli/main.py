@@ -22,6 +22,7 @@ SECTIONS = (
     (Text("Serving:", "服务："), ("deploy", "promote", "rollback", "serve", "predict")),
     (Text("Learning on:", "持续学习："), ("feedback", "watch", "retune")),
     (Text("Looking around:", "查看与管理："), ("list", "show", "delete", "explain-config")),
+    (Text("Extending:", "扩展："), ("new",)),
 )
 house = House(
     "tuneworks",

@@ -8,15 +8,18 @@ from tuneworks.core.asking import Finder, Row
 from tuneworks.core.evaluation import Finding
 from tuneworks.core.text import Text
 from tuneworks.core.types import TaskSpec
+from tuneworks.statistics.roles import text_columns
 
 
 class EmptyTexts(Finder):
     """Finds rows all of whose input columns are empty."""
 
     def find(self, rows: Sequence[Row], spec: TaskSpec, splits: Sequence[str]) -> Iterator[Finding]:
-        inputs = tuple(spec.inputs.values())
+        inputs = text_columns(spec)
+        if not inputs:
+            return
         found = [i for i, row in enumerate(rows) if all(_blank(row.get(column)) for column in inputs)]
-        if inputs and found:
+        if found:
             yield Finding(
                 "empty-texts",
                 "error" if len(found) == len(rows) else "warning",

@@ -26,6 +26,8 @@ class LabelCounts(Finder):
     """Counts the rows (or spans) of each label in each split."""
 
     def find(self, rows: Sequence[Row], spec: TaskSpec, splits: Sequence[str]) -> Iterator[Finding]:
+        if not spec.labels:
+            return  # a target that is measured or written has no labels to count
         counts = {name: Counter[str]() for name in NAMES}
         for row, split in zip(rows, splits, strict=True):
             counts[split].update(labels_in(row.get(spec.target or "")))

@@ -10,6 +10,7 @@ from tuneworks.core.asking import Finder, Row
 from tuneworks.core.evaluation import Finding, Table
 from tuneworks.core.text import Text
 from tuneworks.core.types import TaskSpec
+from tuneworks.statistics.roles import text_columns
 
 HEADINGS = (
     Text("column", "列"),
@@ -23,7 +24,7 @@ class Lengths(Finder):
     """Measures the characters of each input column."""
 
     def find(self, rows: Sequence[Row], spec: TaskSpec, splits: Sequence[str]) -> Iterator[Finding]:
-        cells = tuple(cell for column in spec.inputs.values() if (cell := _measured(rows, column)))
+        cells = tuple(cell for column in text_columns(spec) if (cell := _measured(rows, column)))
         if cells:
             longest = max(cell[3] for cell in cells)
             usual = max(cell[2] for cell in cells)

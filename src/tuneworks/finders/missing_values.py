@@ -8,6 +8,7 @@ from tuneworks.core.asking import Finder, Row
 from tuneworks.core.evaluation import Finding
 from tuneworks.core.text import Text
 from tuneworks.core.types import TaskSpec
+from tuneworks.statistics.roles import text_columns
 
 
 class MissingValues(Finder):
@@ -19,7 +20,7 @@ class MissingValues(Finder):
             found = tuple(i for i, row in enumerate(rows) if row.get(column) is None)
             if found and column == spec.target:
                 yield _without_target(column, found, len(rows))
-            elif found and column not in spec.inputs.values():
+            elif found and column not in text_columns(spec):
                 yield _with_gaps(column, found, len(rows))
 
 

@@ -10,6 +10,7 @@ from tuneworks.core.evaluation import Finding
 from tuneworks.core.text import Text
 from tuneworks.core.types import TaskSpec
 from tuneworks.language.normalise import row_key
+from tuneworks.statistics.roles import identity
 from tuneworks.statistics.splits import NAMES
 
 CHINESE_NAMES = {"train": "训练", "validation": "验证", "test": "测试"}
@@ -19,7 +20,7 @@ class Overlap(Finder):
     """Finds validation and test rows whose inputs an earlier split holds too."""
 
     def find(self, rows: Sequence[Row], spec: TaskSpec, splits: Sequence[str]) -> Iterator[Finding]:
-        keys = [row_key(row, spec.inputs.values()) for row in rows]
+        keys = [row_key(row, identity(spec)) for row in rows]
         held: dict[str, set[bytes]] = defaultdict(set)
         for key, split in zip(keys, splits, strict=True):
             held[split].add(key)

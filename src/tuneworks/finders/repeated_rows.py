@@ -9,6 +9,7 @@ from tuneworks.core.evaluation import Finding
 from tuneworks.core.text import Text
 from tuneworks.core.types import TaskSpec
 from tuneworks.language.normalise import row_key
+from tuneworks.statistics.roles import identity
 from tuneworks.statistics.targets import same_target
 
 SHARE_TO_WARN = 0.05
@@ -18,7 +19,7 @@ class RepeatedRows(Finder):
     """Finds rows that say again what an earlier row said (case, width and spaces ignored)."""
 
     def find(self, rows: Sequence[Row], spec: TaskSpec, splits: Sequence[str]) -> Iterator[Finding]:
-        inputs = tuple(spec.inputs.values())
+        inputs = identity(spec)
         seen: set[tuple[bytes, str]] = set()
         found = []
         for i, row in enumerate(rows):

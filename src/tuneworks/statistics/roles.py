@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from tuneworks.core.errors import InvalidConfig
 from tuneworks.core.text import Text
-from tuneworks.core.types import Column
+from tuneworks.core.types import Column, TaskSpec
+from tuneworks.statistics.splits import parse
 
 
 def only(columns: Sequence[Column], kinds: Sequence[str], *, role: str, exclude: Sequence[str] = ()) -> str:
@@ -51,6 +52,18 @@ def check_inputs(
         )
     for role, column in inputs.items():
         named(columns, column, roles.get(role, further), role=role)
+
+
+def text_columns(spec: TaskSpec) -> tuple[str, ...]:
+    """The input columns that are read as texts."""
+    return tuple(column for column in spec.inputs.values() if spec.kinds.get(column, "text") == "text")
+
+
+def identity(spec: TaskSpec) -> tuple[str, ...]:
+    """The columns by which two rows are the same: the inputs; where they are measured also when or where."""
+    kind, column = parse(spec.split or "content")
+    beside = [column] if column and kind in ("time", "group") and not text_columns(spec) else []
+    return (*spec.inputs.values(), *beside)
 
 
 def kinds_of(
