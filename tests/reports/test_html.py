@@ -129,5 +129,5 @@ def test_a_page_of_spans_shows_their_words():
     held_out = SpanRows([[Span(0, 2, "PER", "张三")]], [[Span(0, 1, "PER", "张", 0.8)]], [[(0, 1), (1, 2)]])
     evaluation, _ = evaluate_entities(held_out, spec=spec, rows=[{"text": "张三"}])
     page = render_report(version, evaluation)
-    assert "张三 [PER]" in page
-    assert "张 [PER]" in page
+    assert "<mark>张三<small>PER</small></mark>" in page
+    assert "<mark>张<small>PER</small></mark>三" in page

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from tuneworks.cli import shared
+from tuneworks.cli.answers import answer_line
 from tuneworks.cli.commands import argument, option, verb
 from tuneworks.cli.session import Session, as_json
 from tuneworks.core.text import Text
+
+if TYPE_CHECKING:
+    from tuneworks.core.types import Prediction
 
 
 @verb(
     Text("Answer rows from a file or standard input.", "对文件或标准输入中的数据行做预测。"),
     Text(
-        "Writes one JSON line a row, in order. Reads JSON lines, CSV, or plain lines of text; with --json each line is "
-        "the whole prediction record.",
-        "按顺序为每一行写出一行 JSON。可读取 JSON 行、CSV 或纯文本行；加 --json 时每行是完整的预测记录。",
+        "Writes one JSON line a row, in order; in a terminal answers are written for reading. Reads JSON lines, CSV, "
+        "or plain lines of text; with --json each line is the whole prediction record.",
+        "按顺序为每一行写出一行 JSON；在终端中则写成便于阅读的形式。可读取 JSON 行、CSV 或纯文本行；"
+        "加 --json 时每行是完整的预测记录。",
     ),
 )
 @shared.deployment(
@@ -50,5 +56,11 @@ def command(session: Session, deployment: str, file: str, layout: str, key: str 
             listener=lines(sys.stderr),
         )
         for prediction in predictions:
-            short = {"id": prediction.id, "key": prediction.key, "answer": prediction.answer}
-            click.echo(as_json(prediction if session.json else short))
+            click.echo(_written(prediction, whole=session.json))
+
+
+def _written(prediction: Prediction, *, whole: bool) -> str:
+    if not whole and sys.stdout.isatty():
+        return f"{prediction.key or prediction.id}  {answer_line(prediction)}"
+    short = {"id": prediction.id, "key": prediction.key, "answer": prediction.answer}
+    return as_json(prediction if whole else short)

@@ -14,6 +14,7 @@ from tuneworks.core.text import Text, current_language, plain
 from tuneworks.core.types import ModelVersion, Score
 from tuneworks.reports.charts import curve_chart, heat_map, training_charts
 from tuneworks.reports.forest import Contender, forest_plot, verdict
+from tuneworks.reports.forms import form
 from tuneworks.reports.names import LESS_IS_BETTER, score_name, setting_name, source_name, split_name
 from tuneworks.reports.provenance import Provenance
 from tuneworks.reports.svg import both, shortened
@@ -93,6 +94,7 @@ def _environment() -> Environment:
         "source_name": source_name,
         "less_is_better": LESS_IS_BETTER,
         "verdict": verdict,
+        "form": lambda value, mistake: form(value, mistake.inputs, mistake.truth, show),
         "duration": _duration,
     }
     return environment

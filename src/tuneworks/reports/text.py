@@ -13,6 +13,7 @@ from tuneworks.core.text import Text
 from tuneworks.core.types import Score
 
 WIDEST_CELL = 60
+BREAKING = ("Cc", "Zl", "Zp")  # control characters, line and paragraph separators
 
 
 def format_score(score: Score) -> str:
@@ -97,7 +98,7 @@ def _fitting(text: str) -> str:
 
 def _clean(text: str) -> str:
     """On one line, and without control characters a terminal would obey."""
-    return "".join(" " if unicodedata.category(character) == "Cc" else character for character in text)
+    return "".join(" " if unicodedata.category(character) in BREAKING else character for character in text)
 
 
 def _numeric(cells: Sequence[Any]) -> bool:
