@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from openpyxl import Workbook
 
 from tuneworks.core.errors import InvalidConfig, InvalidInput, NotFound, TuneworksError, UnreadableFile
 from tuneworks.core.text import Text
@@ -29,6 +30,14 @@ def zipped(*names: str) -> bytes:
     with zipfile.ZipFile(buffer, "w") as archive:
         for name in names:
             archive.writestr(name, "text,label\na,b\n")
+    return buffer.getvalue()
+
+
+def workbook(*names: str) -> bytes:
+    book, buffer = Workbook(), io.BytesIO()
+    if names:
+        book.worksheets[0].append(names)
+    book.save(buffer)
     return buffer.getvalue()
 
 
@@ -99,7 +108,17 @@ REFUSED = {
         "a.conll", b"Peter NNP B-PER\nleft VBD O\nBonn B-LOC\n", ("line 3", "expected 3 columns", "found 2")
     ),
     "no tag at the end": Refused("a.conll", b"Peter B-PER\nleft VBD\n", ("line 2", "'VBD'")),
-    "unknown ending": Refused("a.xlsx", b"whatever", ("no reader", ".xlsx")),
+    "unknown ending": Refused("a.docx", b"whatever", ("no reader", ".docx")),
+    "parquet cut off": Refused("a.parquet", b"PAR1" + bytes(99), ("cut off",)),
+    "parquet that is none": Refused("a.parquet", b"text,label\na,b\n", ("does not begin as a Parquet file",)),
+    "parquet damaged": Refused("a.parquet", b"PAR1" + bytes(99) + b"PAR1", ("damaged",)),
+    "empty parquet": Refused("a.parquet", b"", ("the file is empty",)),
+    "workbook with a password": Refused("a.xlsx", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), ("password",)),
+    "workbook cut off": Refused("a.xlsx", workbook("text", "label")[:-30], ("cut off",)),
+    "workbook that is a ZIP archive": Refused("a.xlsx", zipped("a.csv"), ("damaged",)),
+    "workbook that is none": Refused("a.xlsx", b"text,label\na,b\n", ("no workbook",)),
+    "empty sheet": Refused("a.xlsx", workbook(), ("sheet 'Sheet'", "the sheet is empty")),
+    "sheet of names alone": Refused("a.xlsx", workbook("text", "label"), ("sheet 'Sheet'", "no row below it")),
 }
 
 

@@ -40,6 +40,8 @@ SPAN = {"start": 0, "end": 4, "label": "PER"}
         ("a", ["2024-03-05 08:30", "2024-03-06T09:00:01.5Z"], "time"),
         ("a", ["2024-02-31", "yesterday evening", "2024-03-05"], "text"),
         ("a", [[SPAN], [], None], "spans"),
+        ("a", [["cards", "loans"], [], None], "labels"),
+        ("a", [[], []], "spans"),
         ("a", [[{"role": "user", "content": "hi"}]], "messages"),
         ("a", [None, "", "NaN"], "category"),
     ],
@@ -86,6 +88,8 @@ def test_values_become_canonical(kind: str, values: list, canonical: list) -> No
         ("spans", [[SPAN], [{"start": "0", "end": 4, "label": "PER"}]]),
         ("spans", [[SPAN], "no list"]),
         ("category", ["a", ["b", "c"]]),
+        ("labels", [["a"], [["b"]]]),
+        ("labels", ["a; b", '["a"']),
         ("messages", [[{"role": "user"}], ["hi"]]),
     ],
 )
@@ -98,9 +102,29 @@ def test_a_value_that_does_not_fit_is_named_with_its_row(kind: str, values: list
         assert repr(values[1])[:20] in text
 
 
-def test_lists_that_are_no_spans_are_refused_not_lost() -> None:
+@pytest.mark.parametrize("values", [["a", 2], [["a"], "b"], [{"start": 1}]])
+def test_lists_that_are_neither_spans_nor_labels_are_refused_not_lost(values: list) -> None:
     with pytest.raises(InvalidInput, match="Row 1"):
-        typed([{"x": ["a", "b"]}])
+        typed([{"x": values}])
+
+
+@pytest.mark.parametrize(
+    ("written", "labels"),
+    [
+        (["loans; cards", "fees, all", ""], [["cards", "loans"], ["fees, all"], None]),
+        (["贷款、信用卡", "手续费"], [["信用卡", "贷款"], ["手续费"]]),
+        (["loans|cards|loans", "[]"], [["cards", "loans"], []]),
+        (["贷款，信用卡", "贷款,手续费"], [["信用卡", "贷款"], ["手续费", "贷款"]]),
+        (["loans；cards；"], [["cards", "loans"]]),
+        (['["fees; all", "cards"]', "loans"], [["cards", "fees; all"], ["loans"]]),
+        ([["b", " a ", "b"], [], None, [1.0, True]], [["a", "b"], [], None, ["1", "true"]]),
+    ],
+)
+def test_several_labels_in_a_cell_are_a_list_of_each_once(written: list, labels: list) -> None:
+    columns, rows = typed([{"x": value} for value in written], {"x": "labels"})
+    assert columns == (Column("x", "labels"),)
+    assert [row["x"] for row in rows] == labels
+    assert typed(rows, {"x": "labels"})[1] == rows
 
 
 def test_an_unknown_column_or_kind_names_the_nearest() -> None:

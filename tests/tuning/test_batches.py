@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import Counter
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
 from tests.tiny import tiny_tokenizer
+from tuneworks.core.types import Pair
 from tuneworks.language.segments import units, whitespace_units
 from tuneworks.neural.batches import Piece, batch_of, batches_of, pieces_of, shuffled_batches
 
@@ -102,6 +104,14 @@ def test_a_unit_has_exactly_the_tokens_that_share_a_character_with_it(
         assert list(positions) == expected
 
 
+@pytest.mark.parametrize("text", TEXTS)
+def test_units_may_come_in_any_order_and_overlap(text: str) -> None:
+    spans = [*units(text), (0, len(text))]
+    (forward,) = pieces_of(BERT, [text], "", 200, [spans])
+    (backward,) = pieces_of(BERT, [text], "", 200, [spans[::-1]])
+    assert [tokens for _, tokens in backward.units] == [tokens for _, tokens in forward.units][::-1]
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.sampled_from(["parcel", "北", "京", "late?", "zzzzz", "😀"]), max_size=150),
@@ -145,3 +155,32 @@ def test_a_very_long_text_takes_time_in_proportion() -> None:
 
     seconds(100)
     assert seconds(8000) < 40 * seconds(800)
+
+
+def test_every_window_of_a_pair_begins_with_the_question() -> None:
+    tokenizer, question = tiny_tokenizer(), "where is my parcel"
+    context = " ".join(["the courier is late", "i paid twice"] * 20)
+    words = [found.span() for found in re.finditer(r"\w+", context)]
+    pieces = pieces_of(tokenizer, [Pair(question, context)], "", 32, [words])
+    head = tokenizer.encode(question).ids
+    assert len(pieces) > 2
+    assert all(piece.ids[: len(head)] == head and len(piece.ids) <= 32 for piece in pieces)
+    assert sorted(unit for piece in pieces for unit, _ in piece.units) == list(range(len(words)))
+    for piece in pieces:
+        for unit, (place, *_) in piece.units:
+            assert piece.ids[place] == tokenizer.token_to_id(context[slice(*words[unit])])
+
+
+def test_a_question_longer_than_the_encoder_reads_leaves_room_for_the_text() -> None:
+    context = "the courier is late"
+    words = [found.span() for found in re.finditer(r"\w+", context)]
+    pieces = pieces_of(tiny_tokenizer(), [Pair("where is my parcel " * 30, context)], "", 16, [words])
+    assert all(len(piece.ids) <= 16 and piece.truncated for piece in pieces)
+    assert all(places for piece in pieces for _, places in piece.units)
+    assert sorted(unit for piece in pieces for unit, _ in piece.units) == [0, 1, 2, 3]
+
+
+def test_a_pair_without_units_is_one_piece_whose_end_is_cut() -> None:
+    short, long = pieces_of(tiny_tokenizer(), [Pair("where", "is my parcel"), Pair("where", "the " * 99)], "", 16)
+    assert short.ids == tiny_tokenizer().encode("where", "is my parcel").ids
+    assert (len(long.ids), long.truncated, long.ids[-1]) == (16, True, short.ids[-1])

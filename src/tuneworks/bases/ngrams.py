@@ -6,13 +6,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from scipy import sparse
 
 from tuneworks.core.contracts import Base, LoadedBase
 from tuneworks.core.events import Listener, advance, silent
 from tuneworks.core.files import sha256_of_bytes
 from tuneworks.core.text import Text
+from tuneworks.core.types import Pair
 from tuneworks.language import ngrams
+from tuneworks.language.agreement import agreement
 from tuneworks.statistics.features import Block
 
 FILE = "ngrams.json"
@@ -40,7 +43,10 @@ class Ngrams(Base):
 
 
 class LoadedNgrams(LoadedBase):
-    """A fitted n-gram vocabulary; a unit's features are those of the characters in and around it."""
+    """A fitted n-gram vocabulary; a unit's features are those of the characters in and around it, none if it is empty.
+
+    Units of a pair are seen by how they agree with its first text instead.
+    """
 
     def __init__(self, state: bytes) -> None:
         self.fingerprint = f"ngrams-{sha256_of_bytes(state)[:16]}"
@@ -53,12 +59,16 @@ class LoadedNgrams(LoadedBase):
         listener: Listener = silent,
     ) -> Block:
         texts = [str(value or "") for value in values]
-        if units is None:
+        if units is not None and any(isinstance(value, Pair) for value in values):
+            made: Block = np.concatenate([agreement(pair, spans) for pair, spans in zip(values, units, strict=True)])
+        elif units is None:
             made = self._vocabulary.transform(texts)
         else:
             places = [(text, a, b) for text, spans in zip(texts, units, strict=True) for a, b in spans]
             inside = self._vocabulary.transform([text[a:b] for text, a, b in places])
-            around = self._vocabulary.transform([text[max(0, a - CONTEXT) : b + CONTEXT] for text, a, b in places])
+            around = self._vocabulary.transform(
+                [text[max(0, a - CONTEXT) : b + CONTEXT] if a < b else "" for text, a, b in places]
+            )
             made = sparse.hstack([inside, around]).tocsr()
         advance(listener, Text("n-gram features", "n 元特征"), len(texts), len(texts))
         return made

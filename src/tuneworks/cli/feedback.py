@@ -34,7 +34,8 @@ WEIGHT = Text(
     "--value",
     metavar="TRUTH",
     about=Text(
-        "The whole true answer: a label, or a JSON list of spans.", "完整的真实答案：一个标签，或 JSON 格式的片段列表。"
+        "The whole true answer: a label, a number, or a JSON list of labels or spans.",
+        "完整的真实答案：一个标签、一个数值，或 JSON 格式的标签或片段列表。",
     ),
 )
 @option("--correct/--wrong", default=None, about=Text("Whether the answer was right.", "答案是否正确。"))

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     Text("Answer rows from a file or standard input.", "对文件或标准输入中的数据行做预测。"),
     Text(
         "Writes one JSON line a row, in order; in a terminal answers are written for reading. Reads JSON lines, CSV, "
-        "or plain lines of text; with --json each line is the whole prediction record.",
-        "按顺序为每一行写出一行 JSON；在终端中则写成便于阅读的形式。可读取 JSON 行、CSV 或纯文本行；"
+        "plain lines of text, an image or a folder of images; with --json each line is the whole prediction record.",
+        "按顺序为每一行写出一行 JSON；在终端中则写成便于阅读的形式。可读取 JSON 行、CSV、纯文本行、图像或图像文件夹；"
         "加 --json 时每行是完整的预测记录。",
     ),
 )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import base64
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -43,12 +46,27 @@ class Client:
         self._http = httpx.Client(base_url=self.url, timeout=timeout_seconds, trust_env=False)
 
     def predict(self, name: str, rows: Sequence[Row], *, keys: Sequence[str] | None = None) -> list[Predicted]:
-        """One answer a row, in order, by the deployment's champion."""
-        body: dict[str, Any] = {"rows": [dict(row) for row in rows]}
+        """One answer a row, in order, by the deployment's champion; images are files (``Path``) or their bytes."""
+        body: dict[str, Any] = {"rows": [{name: _sendable(value) for name, value in row.items()} for row in rows]}
         if keys is not None:
             body["keys"] = list(keys)
         answered = self._ask("POST", f"/v1/deployments/{quote(name, safe='')}/predict", body)
         return [from_plain(Predicted, one) for one in answered["predictions"]]
+
+    def stream(self, name: str, row: Row, *, key: str | None = None) -> Iterator[str | Predicted]:
+        """Pieces of the text written for a row, as they come; the last item is the whole answer."""
+        body: dict[str, Any] = {"row": dict(row), "stream": True}
+        if key is not None:
+            body["keys"] = [key]
+        path, headers = f"/v1/deployments/{quote(name, safe='')}/predict", {"accept-language": current_language()}
+        try:
+            with self._http.stream("POST", path, json=body, headers=headers) as answered:
+                if not answered.is_success:
+                    answered.read()
+                    raise problem_of(answered)
+                yield from _events(answered.iter_lines())
+        except httpx.HTTPError as error:
+            raise _unreachable(self.url, error) from error
 
     def feedback(
         self, id: str, value: Any = None, *, correct: bool | None = None, source: str = "user", weight: float = 1.0
@@ -89,12 +107,17 @@ class Client:
         raise problem_of(answered)
 
 
+def _sendable(value: Any) -> Any:
+    """A value as JSON can carry it: a file's bytes in base64."""
+    if isinstance(value, Path):
+        value = value.read_bytes()
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else value
+
+
 def problem_of(answered: httpx.Response) -> errors.TuneworksError:
     """The error a problem+json answer stands for, by its code; an answer of another kind is ``Unavailable``."""
     try:
-        said = answered.json()
-        kind = _CLASSES.get(said["code"], errors.TuneworksError)
-        return kind(plain(said["detail"]), plain(said["hint"]))
+        return _error_of(answered.json())
     except (ValueError, KeyError, TypeError):
         return errors.Unavailable(
             Text(
@@ -103,6 +126,25 @@ def problem_of(answered: httpx.Response) -> errors.TuneworksError:
             ),
             Text("Is it a Tuneworks server?", "它是 Tuneworks 服务器吗？"),
         )
+
+
+def _error_of(said: Mapping[str, Any]) -> errors.TuneworksError:
+    kind = _CLASSES.get(said["code"], errors.TuneworksError)
+    return kind(plain(said["detail"]), plain(said["hint"]))
+
+
+def _events(lines: Iterable[str]) -> Iterator[str | Predicted]:
+    """The pieces and the answer of a stream of events; a problem among them is raised."""
+    name = ""
+    for line in lines:
+        field, _, value = line.partition(": ")
+        if field == "event":
+            name = value
+        elif field == "data":
+            said = json.loads(value)
+            if name == "problem":
+                raise _error_of(said)
+            yield from_plain(Predicted, said) if name == "prediction" else str(said)
 
 
 def _unreachable(url: str, error: httpx.HTTPError) -> errors.Unavailable:

@@ -83,11 +83,15 @@ class SimilarityAnswer:
 
 @dataclass(frozen=True)
 class AnomalyAnswer:
-    """How far from the known good an input lies, and whether that is past the threshold."""
+    """How far from the known good an input lies, and whether that is past the threshold.
+
+    ``normal``: what the target calls an input that is no anomaly, where there is a target.
+    """
 
     score: float
     threshold: float
     anomalous: bool
+    normal: str | None = None
     kind: str = "anomaly"
 
 

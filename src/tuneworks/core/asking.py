@@ -24,7 +24,9 @@ Row = Mapping[str, Any]
 
 
 class Reader(ABC):
-    """Turns one file format into rows."""
+    """Turns one file format into rows; ``folders``: whether it reads whole folders instead of files."""
+
+    folders: bool = False
 
     @abstractmethod
     def accepts(self, path: Path, head: bytes) -> bool:
@@ -94,6 +96,8 @@ class Task(ABC):
     bases read (all, unless a task puts one into another). ``further``: kinds of columns that may be inputs beside the
     roles, each under its own name. ``target_kinds`` may be told of nothing where no target is needed.
     ``default_base``, ``default_method``: what a user who names none is given; the base follows the column's kind else.
+    ``inferred``: whether a user who names no task, only columns, may mean it. ``needs_target``: whether there must be
+    a target to learn.
     ``Options`` is a frozen dataclass of the settings it reads from ``spec.options``, with their defaults.
     """
 
@@ -104,6 +108,8 @@ class Task(ABC):
     target_kinds: tuple[str, ...]
     default_base: str | None = None
     default_method: str = "head"
+    inferred: bool = True
+    needs_target: bool = True
 
     @abstractmethod
     def complete(self, spec: TaskSpec, columns: Sequence[Column], rows: Sequence[Row]) -> TaskSpec:
@@ -115,6 +121,10 @@ class Task(ABC):
         A window may reach back into an earlier split for its inputs; its targets lie in one split alone.
         """
         return zip(rows, splits, strict=True)
+
+    def truth(self, spec: TaskSpec, row: Row) -> Any:
+        """What an example's row says of the target, ``None`` where it says nothing."""
+        return row.get(spec.target or "")
 
     def learnt(self, spec: TaskSpec, row: Row, truth: Any) -> list[Row]:
         """A judged example as rows of the dataset: the inverse of ``arrange``."""

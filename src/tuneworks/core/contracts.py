@@ -7,13 +7,14 @@ C classes, D feature dimensions.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from tuneworks.core.answers import Answer
 from tuneworks.core.asking import Examples
+from tuneworks.core.errors import InvalidInput
 from tuneworks.core.events import Listener, silent
 from tuneworks.core.records import to_plain
 from tuneworks.core.text import Text
@@ -28,6 +29,7 @@ class LoadedBase(ABC):
     ``fingerprint`` identifies weights and settings: equal fingerprints give equal features.
     ``files``: names of the pretrained files it came from, which a re-tuning keeps (none where it is learnt from rows).
     ``has_network``: whether ``network()`` gives a torch module whose weights can be tuned.
+    ``writes``: whether ``writer()`` gives one that writes texts.
     ``joint``: whether it reads its columns together: a value is then a row, column -> value.
     """
 
@@ -35,6 +37,7 @@ class LoadedBase(ABC):
     width: int | None = None  # columns of pooled features worth caching; None where they cost little
     files: tuple[str, ...] = ()
     has_network: bool = False
+    writes: bool = False
     joint: bool = False
 
     @abstractmethod
@@ -49,6 +52,10 @@ class LoadedBase(ABC):
     def network(self) -> Any:
         """A fresh trainable network (``neural.encoder.Encoder`` and the like); only where ``has_network``."""
         raise TypeError(f"{type(self).__name__} has no network")
+
+    def writer(self) -> Any:
+        """A fresh network that writes texts (``neural.writer.Writer``) and can be tuned; only where ``writes``."""
+        raise TypeError(f"{type(self).__name__} writes no text")
 
     def truncated(self, values: Sequence[Any]) -> Sequence[bool]:
         """For each value, whether its end is cut off by the model's maximum length."""
@@ -118,14 +125,17 @@ class Head(ABC):
         """Score arrays, one an example, by ``Output.kind``.
 
         classes (N, C) and token_classes N arrays (L, C): probabilities; multi_label (N, C): a probability each;
-        spans N arrays (L + 1, 2): probabilities of first and last unit, row 0 says there is no answer; number (N,);
-        quantiles (N, H, Q); similarity (N,), 0 to 1; anomaly (N,), more is stranger; text N arrays (T, 2): code points
-        with the log-probability of the token each came with.
+        spans N arrays (L + 1, 2): probabilities of first and last unit, row 0 says there is no answer; number
+        (N,); quantiles (N, H, Q); similarity (N,), 0 to 1; anomaly (N,), more is stranger, past 1 an alarm;
+        text N arrays (T, 2): code points with the log-probability of the token each came with.
         """
 
-    def stream(self, model: Model, examples: Examples) -> Iterator[str]:
-        """Pieces of whole characters of the first example's text, as they are written."""
-        raise TypeError(f"{type(self).__name__} writes no text")
+    def stream(self, model: Model, examples: Examples) -> Generator[str, None, Any]:
+        """Pieces of whole characters of the first example's text, as they are written; returns its score array."""
+        raise InvalidInput(
+            Text("This model writes no text that could be streamed.", "此模型不生成文本，无法流式返回。"),
+            Text("Ask it without streaming.", "请不要使用流式请求。"),
+        )
 
 
 class Method(ABC):
@@ -133,12 +143,14 @@ class Method(ABC):
 
     ``Options`` is a frozen dataclass of the settings it reads from ``recipe.options``, with their defaults.
     ``output_kinds``: the answers it can learn. ``reads``: the kinds of columns it can work on (``None``: any).
+    ``needs_network``, ``needs_writer``: what it asks of its base.
     """
 
     Options: type
     output_kinds: tuple[str, ...]
     reads: tuple[str, ...] | None = None
     needs_network: bool = False
+    needs_writer: bool = False
 
     def complete(self, recipe: Recipe, output: Output) -> Recipe:
         """The recipe with the method's own defaults where the user left settings open."""
@@ -186,8 +198,8 @@ class Runtime(ABC):
     def run(self, model: Model, examples: Examples) -> Any:
         """Score arrays, one an example: see ``Head.scores``."""
 
-    def stream(self, model: Model, examples: Examples) -> Iterator[str]:
-        """Pieces of the first example's text as they are written; only for models that write texts."""
+    def stream(self, model: Model, examples: Examples) -> Generator[str, None, Any]:
+        """Pieces of the first example's text as they are written, see ``Head.stream``."""
         return model.head.stream(model, examples)
 
 

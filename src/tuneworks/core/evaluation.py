@@ -58,12 +58,13 @@ class Chart:
 
 @dataclass(frozen=True)
 class Mistake:
-    """A held-out row that was answered wrongly, worst first: with what confidence, and what was true."""
+    """A held-out row answered wrongly, worst first: what was true, and with what confidence or how far off it was."""
 
     inputs: Mapping[str, Any]
     truth: Any
     answer: Any
-    confidence: float
+    confidence: float | None = None
+    error: float | None = None
 
 
 @dataclass(frozen=True)
@@ -71,12 +72,14 @@ class Tally:
     """A metric as row-wise sums, so that every resampling is one matrix product.
 
     ``sums`` (N, K): what each row adds, as anything that weights (B, N) can be multiplied with from the left (an array,
-    a sparse matrix, a ranking); ``finish`` turns the products into B metric values.
+    a sparse matrix, a ranking); ``finish`` turns the products into B metric values. ``rows``: how many examples stand
+    behind the sums, where one sum stands for several that belong together.
     """
 
     sums: Any
     finish: Callable[[Any], Any]
     less_is_better: bool = False
+    rows: int | None = None
 
 
 @dataclass(frozen=True)

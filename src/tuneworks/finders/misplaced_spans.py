@@ -19,11 +19,11 @@ class MisplacedSpans(Finder):
     """Checks the offsets of spans against the text they belong to."""
 
     def find(self, rows: Sequence[Row], spec: TaskSpec, splits: Sequence[str]) -> Iterator[Finding]:
-        column = next(iter(spec.inputs.values()), "")
-        pairs = [(str(row.get(column) or ""), row.get(spec.target or "")) for row in rows]
-        marked = [(i, text, spans) for i, (text, spans) in enumerate(pairs) if isinstance(spans, list)]
+        column = next(iter(spec.kinds or spec.inputs.values()), "")
+        pairs: list[tuple[str, Any]] = [(str(row.get(column) or ""), row.get(spec.target or "")) for row in rows]
+        marked = [(i, text, spans) for i, (text, spans) in enumerate(pairs) if _are_spans(spans)]
         beyond = [i for i, text, spans in marked if any(span["end"] > len(text) for span in spans)]
-        crossed = [i for i, _, spans in marked if _overlap(spans)]
+        crossed = [i for i, _, spans in marked if spec.labels and _overlap(spans)]
         loose = [i for i, text, spans in marked if any(_loose(text[s["start"] : s["end"]]) for s in spans)]
         for found, trouble in ((beyond, BEYOND), (crossed, CROSSED), (loose, LOOSE)):
             if found:
@@ -66,6 +66,10 @@ def _finding(found: Sequence[int], trouble: Trouble, rows: int) -> Finding:
         f"{trouble.what.zh}：{count} 行，首个是第 {first} 行。",
     )
     return Finding("misplaced-spans", trouble.severity, problem, trouble.fix, tuple(found), count / rows)
+
+
+def _are_spans(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, Mapping) and "end" in item for item in value)
 
 
 def _overlap(spans: Spans) -> bool:

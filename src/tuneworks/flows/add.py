@@ -12,9 +12,12 @@ from tuneworks.core.events import Listener, silent, tell
 from tuneworks.core.text import Text
 from tuneworks.core.types import Column, Dataset, DatasetName
 from tuneworks.core.workspace import Workspace
+from tuneworks.flows.image_files import with_image_paths
 from tuneworks.flows.names import DATASET, clean_name, must_be_name
 from tuneworks.flows.rows import write_dataset
 from tuneworks.flows.sources import expand, read_files, with_spans
+from tuneworks.language.chats import with_answers
+from tuneworks.serving.pictures import taken
 from tuneworks.statistics.columns import typed
 
 PREVIEW_ROWS = 5
@@ -34,8 +37,9 @@ def add(
     version whose parent is the old one; adding the same rows again changes nothing.
     """
     paths, given = _sorted_out(sources)
+    given = with_image_paths(given, Path.cwd(), kinds or {})
     name = _name(name, paths)
-    raw = given or read_files(paths, listener)
+    raw = given or read_files(paths, listener, kinds)
     columns, rows = typed(raw, kinds)
     _tell_missing(raw, rows, columns, listener)
     tell(listener, "preview", preview(columns, rows))
@@ -79,7 +83,7 @@ def _sorted_out(sources: Sequence[str | Path | Sequence[Row]]) -> tuple[list[Pat
                     '每一行应形如 {"text": "...", "label": "..."}。',
                 ),
             )
-    return paths, with_spans([dict(row) for row in given], "rows")
+    return paths, with_spans(with_answers([dict(row) for row in given]), "rows")
 
 
 def _name(name: str | None, paths: Sequence[Path]) -> str:
@@ -98,6 +102,7 @@ def _store(
 ) -> Dataset:
     pointer = workspace.store.get(DatasetName, name)
     parent = pointer.dataset_id if pointer else None
+    rows = taken(workspace.blobs, rows, [column.name for column in columns if column.kind == "image"])
     dataset = write_dataset(workspace, rows, columns, uri=uri, parent_id=parent, name=name)
     short = dataset.id[:12]
     if parent == dataset.id:

@@ -22,9 +22,9 @@ from tuneworks.flows.plan_run import COLUMNS_BASE, WEIGHTLESS_BASE, Plan
 from tuneworks.statistics import score_arrays
 from tuneworks.statistics.shapes.shape import shape_of
 
-UNTUNED = "zero-shot"
+UNTUNED = ("zero-shot", "prompting")
 LINEAR = "head"
-WEIGHTLESS = {"text": WEIGHTLESS_BASE, "number": COLUMNS_BASE, "category": COLUMNS_BASE, "time": COLUMNS_BASE}
+WEIGHTLESS = {"text": WEIGHTLESS_BASE, **dict.fromkeys(("number", "series", "category", "time"), COLUMNS_BASE)}
 NGRAMS = Text("character n-grams", "字符 n 元")
 COLUMNS = Text("linear model of the columns", "各列上的线性模型")
 BEFORE = Text("base before tuning", "微调前的基础模型")
@@ -65,7 +65,7 @@ def _before(plan: Plan, output: Output) -> Recipe | None:
     recipe, weighty = plan.config.recipe, _pretrained(plan.config.recipe)
     if not weighty:
         return None
-    for method in (UNTUNED, LINEAR):
+    for method in (*UNTUNED, LINEAR):
         if fits(registry.load("methods", method), plan.data.spec, output) and recipe.method != method:
             options = {k: v for k, v in recipe.options.items() if k in BASE_OPTIONS}
             return Recipe(base=weighty, method=method, options=options)

@@ -38,7 +38,7 @@ def feedback(
     spec = version.spec if version else TaskSpec()
     truth = None if value is None else shape.truth(value, judged.inputs, spec)
     error = None if truth is None else shape.error(judged.answer, truth)
-    verdict = _verdict(judged.answer, error, correct)
+    verdict = _verdict(judged.answer, error, correct if shape.right_or_wrong or truth is None else None)
     note = new_labels(version, shape.labels(truth)) if version and truth is not None else None
     given = Feedback(
         new_id("fb"), now(), judged.id, judged.key, _source(source), truth, verdict, _weight(weight), error, note

@@ -86,9 +86,7 @@ def own_options(recipe: Recipe) -> dict[str, Any]:
 
 def uses_of(recipe: Recipe, spec: TaskSpec, output: Output) -> tuple[BaseUse, ...]:
     """Which base works on which columns; the first base's files lie at the top of the model folder."""
-    named = (
-        recipe.base if isinstance(recipe.base, Mapping) else dict.fromkeys(spec.inputs.values(), (recipe.base or "",))
-    )
+    named = recipe.base if isinstance(recipe.base, Mapping) else dict.fromkeys(spec.kinds, (recipe.base or "",))
     _must_read_inputs(named, spec)
     listed = _together([(c, a, family_of(a, spec.kinds.get(c, "text"))) for c in named for a in named[c]], output)
     weighty_first = sorted(range(len(listed)), key=lambda i: (":" not in listed[i][1], i))

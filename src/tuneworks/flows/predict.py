@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 from tuneworks.core.asking import Row
@@ -16,6 +16,7 @@ from tuneworks.flows.references import deployment_of, version_of
 from tuneworks.serving.engine import engine_of
 from tuneworks.serving.inputs import kept
 from tuneworks.serving.loaded import runtime_of
+from tuneworks.serving.pictures import image_columns, taken
 from tuneworks.statistics.shapes.values import whole_text
 
 
@@ -43,6 +44,7 @@ def answer(
     named = _checked_keys(keys, len(rows))
     started = time.perf_counter()
     engine = engine_of(workspace)
+    rows = taken(workspace.blobs, rows, image_columns(engine.model(served).model.spec))
     _, answers = engine.answer(served, rows)
     milliseconds = round((time.perf_counter() - started) * 1000 / max(1, len(rows)), 3)
     version, made = engine.model(served).version, now()
@@ -50,6 +52,42 @@ def answer(
         Prediction(new_id("pred"), name, version.id, made, kept(version.spec, row), given, milliseconds, key)
         for row, given, key in zip(rows, answers, named, strict=True)
     ]
+
+
+def stream(
+    deployment: str, row: Row, *, key: str | None = None, log: bool = True, workspace: Workspace | None = None
+) -> Iterator[str | Prediction]:
+    """Pieces of the text that is written for a row, as they come; the last item is the prediction, logged."""
+    workspace = workspace or Workspace.open()
+    _, pieces = answer_streamed(deployment, row, key=key, workspace=workspace)
+    return _logged(workspace, pieces, log)
+
+
+def answer_streamed(
+    deployment: str, row: Row, *, key: str | None = None, workspace: Workspace
+) -> tuple[ModelVersion, Generator[str, None, Prediction]]:
+    """Who answers, and the pieces of the text; what they return is the prediction, not yet logged."""
+    name, served = _served(workspace, deployment)
+    (named,) = _checked_keys(None if key is None else [key], 1)
+    engine = engine_of(workspace)
+    version = engine.model(served).version
+    pieces = engine.stream(served, row)
+
+    def told() -> Generator[str, None, Prediction]:
+        started = time.perf_counter()
+        given = yield from pieces
+        milliseconds = round((time.perf_counter() - started) * 1000, 3)
+        inputs = kept(version.spec, row)
+        return Prediction(new_id("pred"), name, version.id, now(), inputs, given, milliseconds, named)
+
+    return version, told()
+
+
+def _logged(workspace: Workspace, pieces: Generator[str, None, Prediction], log: bool) -> Iterator[str | Prediction]:
+    prediction = yield from pieces
+    if log and prediction.deployment:
+        workspace.store.append([prediction])
+    yield prediction
 
 
 def _served(workspace: Workspace, reference: str) -> tuple[str, Served]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -15,10 +15,12 @@ from tuneworks.core.asking import Row
 from tuneworks.core.errors import InvalidInput, NotFound, UnreadableFile
 from tuneworks.core.events import Listener, silent
 from tuneworks.core.text import Text
-from tuneworks.core.types import Event, Prediction
+from tuneworks.core.types import Event, Prediction, TaskSpec
 from tuneworks.core.workspace import Workspace
+from tuneworks.flows.image_files import SUFFIXES, with_paths
 from tuneworks.flows.predict import predict
 from tuneworks.flows.references import version_of
+from tuneworks.serving.pictures import image_columns
 
 BATCH = 256
 HEAD_BYTES = 65536
@@ -37,16 +39,20 @@ def predict_file(
 ) -> Iterator[Prediction]:
     """One prediction a row of a file or stream; the listener hears what the reader had to repair or skip.
 
-    ``layout`` is a reader's name, ``lines`` (one text a line) or ``auto``; ``key`` the column of the caller's keys.
+    ``layout`` is a reader's name, ``lines`` (one text a line), ``image`` (the file is one) or ``auto``; ``key`` the
+    column of the caller's keys. Names of image files are taken from the folder of the file that names them.
     """
     workspace = workspace or Workspace.open()
     with _opened(source, layout) as (path_or_stream, found):
-        column = _only_input(workspace, deployment) if found == "lines" else ""
+        spec = _spec(workspace, deployment)
+        column = _only_input(spec, deployment) if found in WITHOUT_COLUMNS else ""
         rows = (
-            _lines(path_or_stream, column)
-            if found == "lines"
+            WITHOUT_COLUMNS[found](path_or_stream, column)
+            if found in WITHOUT_COLUMNS
             else registry.load("readers", found)().rows(path_or_stream, _repairs(listener))
         )
+        folder = source.parent if isinstance(source, Path) else Path.cwd()
+        rows = (with_paths(row, image_columns(spec), folder) for row in rows)
         for first, batch in _batches(rows):
             keys = [_key(row, key, first + at) for at, row in enumerate(batch)] if key else None
             with _counted_from(first):
@@ -68,14 +74,17 @@ def _repairs(listener: Listener) -> Listener:
 def _opened(source: Path | BinaryIO, layout: str) -> Iterator[tuple[Any, str]]:
     """What to read and how: a stream that is not plain lines is first copied to a file for its reader."""
     if isinstance(source, Path):
-        if not source.is_file():
+        if not source.exists():
             raise NotFound(
                 Text(f"There is no file {source}.", f"没有文件 {source}。"),
                 Text("Check the path; - reads standard input.", "请检查路径；- 表示读取标准输入。"),
             )
         found = _layout_of(source) if layout == "auto" else layout
+        if found != "lines":
+            yield source, found
+            return
         with open(source, "rb") as file:
-            yield (file if found == "lines" else source), found
+            yield file, found
         return
     head = source.readline()
     found = layout if layout != "auto" else "jsonl" if head.lstrip(b"\xef\xbb\xbf \t").startswith(b"{") else "lines"
@@ -94,13 +103,31 @@ def _spooled(head: bytes, stream: BinaryIO, path: Path) -> Path:
 
 
 def _layout_of(path: Path) -> str:
-    """The reader that accepts the file; a text file is lines, each a row."""
-    with open(path, "rb") as file:
-        head = file.read(HEAD_BYTES)
-    if path.suffix.lower() in ("", ".txt"):
+    """The reader that accepts the file or folder; a text file is lines, each a row; an image file is one row."""
+    folder = path.is_dir()
+    head = b"" if folder else _head(path)
+    if not folder and path.suffix.lower() in SUFFIXES:
+        return "image"
+    if not folder and path.suffix.lower() in ("", ".txt"):
         return "lines"
-    accepting = (name for name in registry.names("readers") if registry.load("readers", name)().accepts(path, head))
-    return next(accepting, "lines")
+    readers = ((name, registry.load("readers", name)()) for name in registry.names("readers"))
+    accepting = (name for name, reader in readers if reader.folders == folder and reader.accepts(path, head))
+    found = next(accepting, None if folder else "lines")
+    if found is None:
+        raise UnreadableFile(
+            Text(f"{path} is a folder without images.", f"{path} 是不含图像的文件夹。"),
+            Text("Give a file, or a folder of images.", "请提供文件，或图像文件夹。"),
+        )
+    return found
+
+
+def _head(path: Path) -> bytes:
+    with open(path, "rb") as file:
+        return file.read(HEAD_BYTES)
+
+
+def _image(path: Path, column: str) -> Iterator[Row]:
+    yield {column: path}
 
 
 def _lines(stream: Iterable[bytes], column: str) -> Iterator[Row]:
@@ -118,9 +145,17 @@ def _lines(stream: Iterable[bytes], column: str) -> Iterator[Row]:
         yield {column: text.rstrip("\r\n")}
 
 
-def _only_input(workspace: Workspace, deployment: str) -> str:
-    """The column a plain line is: the model's single input."""
-    inputs = version_of(workspace, deployment if "@" in deployment else f"{deployment}@champion").spec.inputs
+WITHOUT_COLUMNS: Mapping[str, Callable[[Any, str], Iterator[Row]]] = {"lines": _lines, "image": _image}
+
+
+def _spec(workspace: Workspace, deployment: str) -> TaskSpec:
+    """What the version that answers is asked."""
+    return version_of(workspace, deployment if "@" in deployment else f"{deployment}@champion").spec
+
+
+def _only_input(spec: TaskSpec, deployment: str) -> str:
+    """The column a plain line, or an image, is: the model's single input."""
+    inputs = spec.inputs
     if len(inputs) == 1:
         return next(iter(inputs.values()))
     columns = ", ".join(inputs.values())

@@ -71,7 +71,7 @@ def _grow(workspace: Workspace, present: Deployment, champion: ModelVersion, lis
     if not judged:
         raise _nothing_judged(present.id)
     old = dataset_of(workspace, champion.dataset_id)
-    new_rows = [row for pair in judged for row in _as_rows(*pair, old.columns, champion.spec)]
+    new_rows = [row for pair in judged for row in reversed(_as_rows(*pair, old.columns, champion.spec))]
     rows = merge(read_rows(workspace, old), new_rows, champion.spec)
     dataset = write_dataset(workspace, rows, old.columns, uri=_uri(present.id), parent_id=old.id)
     tell(
@@ -88,21 +88,26 @@ def _grow(workspace: Workspace, present: Deployment, champion: ModelVersion, lis
 def merge(old: Sequence[Row], judged: Sequence[Row], spec: TaskSpec) -> list[Row]:
     """Old rows, then judged ones (given latest first); of equal content the latest judged one is kept alone.
 
-    What a judged row lacks beside its inputs and its truth it inherits from the old row it replaces.
+    What a judged row lacks it inherits from the row it replaces.
     """
     kind, moment = parse(spec.split or "content")
     columns = (*spec.inputs.values(), *([moment] if moment and kind == "time" else []))
     newest: dict[float, Row] = {}
     for row in judged:
-        newest.setdefault(position(row, columns), row)
+        place = position(row, columns)
+        newest[place] = _filled(newest[place], row) if place in newest else row
     kept = []
     for row in old:
         place = position(row, columns)
         if place in newest:
-            newest[place] = {name: row.get(name) if value is None else value for name, value in newest[place].items()}
+            newest[place] = _filled(newest[place], row)
         else:
             kept.append(row)
     return kept + list(reversed(newest.values()))
+
+
+def _filled(row: Row, older: Row) -> Row:
+    return {name: older.get(name) if value is None else value for name, value in row.items()}
 
 
 def _as_rows(

@@ -15,6 +15,7 @@ from tuneworks.core.files import sha256_of_bytes
 from tuneworks.core.text import Text
 from tuneworks.core.types import Column, Dataset, DatasetName
 from tuneworks.core.workspace import Workspace
+from tuneworks.serving.pictures import known
 
 Row = Mapping[str, Any]
 
@@ -54,7 +55,14 @@ def write_dataset(
 
 
 def read_rows(workspace: Workspace, dataset: Dataset) -> list[dict[str, Any]]:
-    """The dataset's rows, column name -> value."""
+    """The dataset's rows, column name -> value; an image is a ``Picture``."""
+    rows = stored_rows(workspace, dataset)
+    images = [column.name for column in dataset.columns if column.kind == "image"]
+    return known(workspace.blobs, rows, images) if images else rows
+
+
+def stored_rows(workspace: Workspace, dataset: Dataset) -> list[dict[str, Any]]:
+    """The dataset's rows as they are stored; an image is its name alone."""
     lines = workspace.blobs.read(dataset.id).decode("utf-8").rstrip("\n").split("\n")
     names = [name for name, _ in json.loads(lines[0])["columns"]]
     return [dict(zip(names, cells, strict=True)) for cells in json.loads(f"[{','.join(lines[1:])}]")]

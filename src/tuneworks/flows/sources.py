@@ -14,6 +14,7 @@ from tuneworks.core.errors import InvalidInput, UnreadableFile
 from tuneworks.core.events import Listener, silent, tell
 from tuneworks.core.text import Text
 from tuneworks.core.types import Event
+from tuneworks.flows.image_files import with_image_paths
 from tuneworks.language.tags import repaired_tags
 from tuneworks.language.text_files import missing_file, unreadable
 from tuneworks.statistics.splits import SPLIT_COLUMNS, WORDS
@@ -22,12 +23,17 @@ from tuneworks.statistics.tokens import has_tokens, text_with_spans
 Row = Mapping[str, Any]
 
 HEAD_BYTES = 65_536
-DATA_SUFFIXES = {".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json", ".conll", ".bio"}
+DATA_SUFFIXES = {".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json", ".conll", ".bio", ".parquet", ".xlsx"}
 
 
-def read_files(paths: Sequence[Path], listener: Listener = silent) -> list[dict[str, Any]]:
-    """The rows of all files; where their names say train, validation or test, a column ``split`` says so too."""
-    tables = [read_file(path, listener) for path in paths]
+def read_files(
+    paths: Sequence[Path], listener: Listener = silent, kinds: Mapping[str, str] | None = None
+) -> list[dict[str, Any]]:
+    """The rows of all files; where their names say train, validation or test, a column ``split`` says so too.
+
+    Names of image files become paths, taken from the folder of the file that names them.
+    """
+    tables = [with_image_paths(read_file(path, listener), path.parent, kinds or {}) for path in paths]
     _must_agree(paths, tables)
     splits = [split_of(path) for path in paths]
     own_column = any(name.casefold() in SPLIT_COLUMNS for name in tables[0][0])
@@ -68,11 +74,12 @@ def with_spans(rows: list[dict[str, Any]], source: str, listener: Listener = sil
 
 
 def reader_of(path: Path) -> Reader:
-    """The first reader that accepts the file by its name and its beginning."""
-    head = _head(path)
+    """The first reader that accepts the file by its name and its beginning, or the folder."""
+    folder = path.is_dir()
+    head = b"" if folder else _head(path)
     for name in registry.names("readers"):
         reader: Reader = registry.load("readers", name)()
-        if reader.accepts(path, head):
+        if reader.folders == folder and reader.accepts(path, head):
             return reader
     raise unreadable(
         path,
@@ -81,20 +88,24 @@ def reader_of(path: Path) -> Reader:
             f"没有可读取 {path.suffix or '-'} 文件的读取器。",
         ),
         Text(
-            "Save the data as CSV UTF-8 (.csv), as JSON lines (.jsonl) or as CoNLL columns (.conll).",
-            "请将数据保存为 CSV UTF-8（.csv）、JSON Lines（.jsonl）或 CoNLL 列格式（.conll）。",
+            "Save the data as CSV UTF-8 (.csv), JSON lines (.jsonl), Excel (.xlsx), Parquet (.parquet) or CoNLL "
+            "columns (.conll).",
+            "请将数据保存为 CSV UTF-8（.csv）、JSON Lines（.jsonl）、Excel（.xlsx）、Parquet（.parquet）"
+            "或 CoNLL 列格式（.conll）。",
         ),
     )
 
 
 def expand(path: Path) -> list[Path]:
-    """A file as itself; a folder as its train, validation and test files."""
+    """A file as itself; a folder as its train, validation and test files, or as itself for a reader of folders."""
     if not path.is_dir():
         return [path]
     files = sorted(file for file in path.iterdir() if file.suffix.lower() in DATA_SUFFIXES and file.is_file())
     named = [file for file in files if split_of(file)]
     if named:
         return sorted(named, key=lambda file: (list(WORDS.values()).index(split_of(file) or "train"), file.name))
+    if _readable_whole(path):
+        return [path]
     listed = ", ".join(file.name for file in files[:10]) or "-"
     raise UnreadableFile(
         Text(
@@ -103,6 +114,12 @@ def expand(path: Path) -> list[Path]:
         ),
         Text("Give the files one by one.", "请逐个给出文件。"),
     )
+
+
+def _readable_whole(folder: Path) -> bool:
+    """Whether a reader reads the folder itself."""
+    readers = (registry.load("readers", name)() for name in registry.names("readers"))
+    return any(reader.folders and reader.accepts(folder, b"") for reader in readers)
 
 
 def split_of(path: Path) -> str | None:

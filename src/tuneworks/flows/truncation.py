@@ -25,7 +25,7 @@ def cut_by_model(rows: Sequence[Row], spec: TaskSpec, *, cache: Path, listener: 
     """For each text column of which the default base cuts texts at its maximum length, how many it cuts."""
     for column in [name for name in spec.inputs.values() if spec.kinds.get(name) == "text"]:
         texts = [str(row.get(column) or "") for row in rows[:LOOKED_AT]]
-        address = default_base("text", texts)
+        address = registry.load("tasks", spec.task or "").default_base or default_base("text", texts)
         if ":" not in address:
             continue  # a base without weights reads texts of any length
         try:

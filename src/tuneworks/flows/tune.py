@@ -29,10 +29,11 @@ from tuneworks.flows.references import version_of
 from tuneworks.language.segments import is_chinese
 from tuneworks.reports.cards import model_card
 from tuneworks.serving.folders import open_version, store_parts
-from tuneworks.serving.seal import golden
+from tuneworks.serving.pictures import named
+from tuneworks.serving.seal import GOLDEN, PICTURES, golden
+from tuneworks.statistics.shapes.shape import shape_of
 
 RUNNER = "inline"
-GOLDEN_ROWS = 16
 MODEL_NAME = "model"
 
 
@@ -97,7 +98,7 @@ def _make(workspace: Workspace, run: Run, plan: Plan, listener: Listener) -> tup
         version = _version(workspace, run, plan, fitted, evaluation, parent)
         files: dict[str, Path | bytes] = {
             **fitted.files,
-            "golden.json": _golden(plan, model, workspace.cache),
+            **_golden(plan, model, workspace.cache),
             "history.jsonl": _history(fitted.history, time.monotonic() - began),
             "README.md": model_card(version, evaluation, languages=_languages(plan)).encode(),
         }
@@ -126,14 +127,15 @@ def _version(
     )
 
 
-def _golden(plan: Plan, model: Model, cache: Path) -> bytes:
-    """Some held-out inputs, the longest among them, with the scores they give: the seal's examples."""
+def _golden(plan: Plan, model: Model, cache: Path) -> dict[str, Path | bytes]:
+    """Some held-out inputs, the longest among them, with the scores they give: the seal's examples and their images."""
     test = plan.data.test
     longest = max(range(len(test)), key=lambda i: sum(len(str(values[i])) for values in test.inputs.values()))
-    examples = test.take(sorted({longest, *range(min(GOLDEN_ROWS, len(test)))}))
+    examples = test.take(sorted({longest, *range(min(shape_of(model.output.kind).golden_rows, len(test)))}))
     columns = plan.data.spec.inputs.values()
     rows = [{column: row.get(column) for column in columns} for row in examples.rows]
-    return golden(rows, run_model(model, examples, cache), labels=plan.data.spec.labels)
+    pictures = {f"{PICTURES}/{name}": path for name, path in named(rows).items()}
+    return {GOLDEN: golden(rows, run_model(model, examples, cache), labels=plan.data.spec.labels), **pictures}
 
 
 def _history(steps: Sequence[Step], seconds: float) -> bytes:
@@ -178,13 +180,15 @@ def _merged(
 def _tell_plan(plan: Plan, listener: Listener) -> None:
     data, recipe = plan.data, plan.config.recipe
     counts = f"{len(data.train)} / {len(data.validation)} / {len(data.test)}"
+    labels = len(data.spec.labels)
+    known_en, known_zh = (f"{labels} labels; ", f"{labels} 个标签；") if labels else ("", "")
     tell(
         listener,
         "plan",
         Text(
-            f"{plan.config.spec.task}: {recipe.method} on {recipe.base}; {len(data.spec.labels)} labels; "
+            f"{plan.config.spec.task}: {recipe.method} on {recipe.base}; {known_en}"
             f"train / validation / test rows: {counts}",
-            f"{plan.config.spec.task}：在 {recipe.base} 上使用 {recipe.method}；{len(data.spec.labels)} 个标签；"
+            f"{plan.config.spec.task}：在 {recipe.base} 上使用 {recipe.method}；{known_zh}"
             f"训练 / 验证 / 测试行数：{counts}",
         ),
     )

@@ -9,7 +9,7 @@ from typing import Any
 import numpy
 
 from tuneworks.core import registry
-from tuneworks.core.asking import Row
+from tuneworks.core.asking import Row, Task
 from tuneworks.core.clock import new_id, now
 from tuneworks.core.contracts import Measurement, Window
 from tuneworks.core.errors import InvalidInput
@@ -21,6 +21,7 @@ from tuneworks.flows.held_out import plan_of
 from tuneworks.flows.judged import judged_predictions
 from tuneworks.flows.references import deployment_of
 from tuneworks.serving.engine import LoadedModel, engine_of
+from tuneworks.serving.pictures import image_columns, known
 from tuneworks.statistics.features import dense
 from tuneworks.statistics.shapes.shape import shape_of
 from tuneworks.statistics.views import pooled_of
@@ -57,14 +58,14 @@ def _reference(workspace: Workspace, champion: Served, loaded: LoadedModel) -> W
     """At most ``REFERENCE_ROWS`` test rows, then validation rows; judged are test rows alone, which no fit has seen."""
     data = plan_of(workspace, loaded.version).data
     spec, shape = data.spec, shape_of(loaded.model.output.kind)
-    unseen = _spread([row for row in data.test.rows if _complete(spec, row)], REFERENCE_ROWS)
-    others = [row for row in data.validation.rows if _complete(spec, row)]
+    unseen = _spread([row for row in data.test.rows if _complete(data.task, spec, row)], REFERENCE_ROWS)
+    others = [row for row in data.validation.rows if _complete(data.task, spec, row)]
     chosen = unseen + _spread(others, REFERENCE_ROWS - len(unseen))
     _, answers = engine_of(workspace).answer(champion, chosen)
     judged = [
         (answer, Feedback("", "", value=truth, correct=error == 0, error=error))
         for answer, row in zip(answers, unseen, strict=False)
-        if (truth := row.get(spec.target or "")) is not None
+        if (truth := data.task.truth(spec, row)) is not None
         for error in [shape.error(answer, truth)]
     ]
     return Window(_features(loaded, chosen), answers, judged)
@@ -84,7 +85,8 @@ def _current(workspace: Workspace, present: Deployment, loaded: LoadedModel, win
         (prediction.answer, verdict)
         for prediction, verdict in islice(judged_predictions(workspace, present.id, version_id=version_id), window)
     ]
-    features = _features(loaded, [prediction.inputs for prediction in predictions])
+    rows = known(workspace.blobs, [prediction.inputs for prediction in predictions], image_columns(loaded.model.spec))
+    features = _features(loaded, rows)
     return Window(features, [prediction.answer for prediction in predictions], judged)
 
 
@@ -98,8 +100,9 @@ def _features(loaded: LoadedModel, rows: Sequence[Row]) -> Any:
         return dense(pooled_of(model.bases, model.spec, model.output, examples))
 
 
-def _complete(spec: TaskSpec, row: Row) -> bool:
-    return all(row.get(column) is not None for column in spec.inputs.values())
+def _complete(task: Task, spec: TaskSpec, row: Row) -> bool:
+    """Whether a row has every column that must be there; those beside the roles may be missing."""
+    return all(row.get(column) is not None for role, column in spec.inputs.items() if role in task.roles)
 
 
 def _signal(deployment: str, detector: str, measured: Measurement, current: Window) -> Signal:

@@ -14,6 +14,7 @@ _unit = re.compile(rf"[{SINGLE}]|[^\W_{SINGLE}]+|[^\w\s]|_")
 _token = re.compile(r"\S+")
 _ideograph = re.compile(f"[{IDEOGRAPHS}]")
 _letter = re.compile(r"[^\W\d_]")
+_sentence = re.compile(r"\S(?:(?!\n).)*?(?:[。！？；!?]+[”’」』）)]*|\.+[\"')\]]*(?=\s|$)|(?=\n)|$)")
 
 
 def units(text: str) -> list[tuple[int, int]]:
@@ -48,3 +49,18 @@ def is_chinese(texts: Iterable[str]) -> bool:
         ideographs += len(_ideograph.findall(text))
         letters += len(_letter.findall(text))
     return ideographs > 0 and ideographs >= LEAST_CHINESE_SHARE * letters
+
+
+def sentences(text: str) -> list[tuple[int, int]]:
+    """Code-point offsets of sentences, each with the marks that end it: Chinese ones anywhere, others before a blank.
+
+    >>> text = "It rained. 后来停了！我们走了"
+    >>> [text[start:end] for start, end in sentences(text)]
+    ['It rained.', '后来停了！', '我们走了']
+    """
+    return [match.span() for match in _sentence.finditer(text)]
+
+
+def first_sentence(text: str) -> str:
+    """The text up to the end of its first sentence."""
+    return text[: sentences(text)[0][1]] if text.strip() else ""

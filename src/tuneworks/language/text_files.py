@@ -134,7 +134,7 @@ def _binary(path: Path, what: Text) -> UnreadableFile:
         path,
         Text(f"this is {what.en}, not a text file.", f"这是{what.zh}，不是文本文件。"),
         Text(
-            "Unpack an archive first; save a workbook as CSV UTF-8 (Excel: Save As, CSV UTF-8), then add that file.",
-            "压缩包请先解压；工作簿请另存为 CSV UTF-8（Excel：另存为“CSV UTF-8”），再添加得到的文件。",
+            "Unpack an archive first; a workbook must end in .xlsx (Excel: Save As), a Parquet file in .parquet.",
+            "压缩包请先解压；工作簿的扩展名应为 .xlsx（Excel：另存为），Parquet 文件应为 .parquet。",
         ),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors.torch import save
-from torch import Tensor, nn
+from torch import Tensor
 
-from tuneworks.core.asking import Examples
-from tuneworks.core.contracts import Job, Method, Parts, Step
+from tuneworks.core.contracts import Head, Job, Method, Parts, Step
 from tuneworks.core.errors import InvalidConfig
 from tuneworks.core.ranges import OneOf, Range, check_values
 from tuneworks.core.text import Text
@@ -22,14 +21,22 @@ from tuneworks.neural.batches import Batch, Piece
 from tuneworks.neural.encoder import SETTINGS_FILE, WEIGHTS_FILE, Encoder, weights_of
 from tuneworks.neural.loop import Schedule, Training
 from tuneworks.neural.losses import LOSSES
+from tuneworks.neural.sides import Network, Side, Unit, known, link_of, targets_of, unit_of
 from tuneworks.neural.workers import side_by_side
-from tuneworks.statistics import linear
-from tuneworks.statistics.calibration import fit_temperature, softmax
-from tuneworks.statistics.features import split_units
+from tuneworks.statistics import linear, positions
+from tuneworks.statistics.features import Floats
 
 EPOCHS = 3
-LEARNING_RATES = {"classes": 3e-4, "token_classes": 2e-4}
+LEARNING_RATES = {
+    "classes": 3e-4,
+    "token_classes": 2e-4,
+    "multi_label": 3e-4,
+    "number": 2e-4,
+    "similarity": 1e-4,
+    "spans": 2e-4,
+}
 ROWS_A_BATCH = 32
+MOST_BATCH_TOKENS = 4096
 LARGE_VOCABULARY = 100_000
 TOKENS_AT_ONCE = 512
 START_UNITS = 40_000
@@ -72,7 +79,8 @@ class Full(Method):
     """AdamW with warm-up and decay on batches of like length; keeps the weights that validate best."""
 
     Options = Options
-    output_kinds = ("classes", "token_classes")
+    output_kinds = tuple(LEARNING_RATES)
+    reads = ("text",)
     needs_network = True
 
     def complete(self, recipe: Recipe, output: Output) -> Recipe:
@@ -82,96 +90,38 @@ class Full(Method):
 
     def fit(self, job: Job) -> Generator[Step, None, Parts]:
         options = Options(**job.recipe.options)
-        use, encoder = _one_encoder(job)
+        folder, encoder = _one_encoder(job)
         torch.manual_seed(job.recipe.seed)
-        network = Network(encoder, job.output.size, options.dropout)
+        unit = unit_of(job.output, job.train)
+        train, validation = Side(encoder, job, job.train, unit), Side(encoder, job, job.validation, unit)
+        network = Network(train.view, job.output.size, options.dropout)
         _freeze_embeddings(encoder, options)
+        weights, loss_of = _weights(job, options), LOSSES[link_of(job.output)]
         if options.start_from_linear:
-            yield from _start(network, job)
-        train, validation = _Side(encoder, job, job.train), _Side(encoder, job, job.validation)
-        weights = _class_weights(job, options)
-        loss_of = LOSSES[job.output.kind]
+            yield from _start(network, job, unit)
 
         def loss(batch: Batch) -> Tensor:
-            return loss_of(network(batch, job.output.per_unit), train.targets(batch), weights)
+            return loss_of(network(train.view, batch), train.truth(batch, weights))
 
         training = Training(
             network,
-            train.pieces,
+            train.view.pieces,
             loss,
             measure=lambda: job.measure(validation.scores(network), job.validation),
-            schedule=_schedule(job, options, train.pieces),
+            schedule=_schedule(job, options, train.view.pieces),
             pad=encoder.pad,
         )
+        if options.start_from_linear:
+            yield Step(1, 1, Text("start validated", "起点验证"), {"validation": training.measure_start()})
         yield from training.steps()
-        logits = validation.logits(network)
-        known = validation.flat >= 0
-        temperature = fit_temperature(logits[known], validation.flat[known])
-        return _parts(network, use.folder, temperature)
+        return _parts(network, validation, folder)
 
-    def load(self, files: Mapping[str, Path]) -> linear.LinearHead:
-        return linear.load_head(files)
+    def load(self, files: Mapping[str, Path]) -> Head:
+        return positions.load_head(files)
 
 
-class Network(nn.Module):
-    """The encoder (as it is pooled for training: not normalised) and a linear head."""
-
-    def __init__(self, encoder: Encoder, size: int, dropout: float) -> None:
-        super().__init__()
-        self.encoder = encoder
-        self.encoder.settings = replace(encoder.settings, normalise=False)
-        self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(encoder.width, size)
-        nn.init.normal_(self.head.weight, std=0.02)
-        nn.init.zeros_(self.head.bias)
-
-    def forward(self, batch: Batch, per_unit: bool) -> Tensor:
-        """Logits of a batch's units or examples (M, C)."""
-        states = self.encoder.unit_states(batch) if per_unit else self.encoder.pooled(batch)
-        logits: Tensor = self.head(self.dropout(states))
-        return logits
-
-
-class _Side:
-    """One split as pieces and flat targets, with the logits of a network on it."""
-
-    def __init__(self, encoder: Encoder, job: Job, examples: Examples) -> None:
-        self._encoder, self._per_unit, self._size = encoder, job.output.per_unit, job.output.size
-        texts = next(iter(examples.inputs.values()))
-        self.pieces: list[Piece] = encoder.pieces(
-            [str(text or "") for text in texts], examples.units if self._per_unit else None
-        )
-        parts = examples.targets
-        self._lengths = [len(units) for units in examples.units or ()]
-        self._starts = np.cumsum([0, *self._lengths])
-        self.flat = np.concatenate(parts).astype(np.int64) if self._per_unit else np.asarray(parts, np.int64)
-        self._targets = torch.from_numpy(self.flat)
-
-    def rows(self, batch: Batch) -> list[int]:
-        """The flat position of each unit or example in a batch."""
-        if not self._per_unit:
-            return batch.examples
-        return [int(self._starts[piece.example]) + unit for piece in batch.pieces for unit, _ in piece.units]
-
-    def targets(self, batch: Batch) -> Tensor:
-        return self._targets[self.rows(batch)]
-
-    def logits(self, network: Network) -> np.ndarray:
-        made = np.zeros((len(self.flat), self._size), np.float32)
-
-        def answer(batch: Batch) -> None:
-            made[self.rows(batch)] = network(batch, self._per_unit).numpy()
-
-        for _ in side_by_side(answer, self._encoder.batches(self.pieces, TOKENS_AT_ONCE)):
-            pass
-        return made
-
-    def scores(self, network: Network) -> Any:
-        made = softmax(self.logits(network))
-        return split_units(made, self._lengths) if self._per_unit else made
-
-
-def _one_encoder(job: Job) -> tuple[Any, Encoder]:
+def _one_encoder(job: Job) -> tuple[str, Encoder]:
+    """The folder and the network of the one base there may be."""
     able = [(use, base) for use, base in job.bases if base.has_network]
     if len(job.bases) != 1 or not able:
         named = ", ".join(use.address for use, _ in job.bases)
@@ -186,7 +136,7 @@ def _one_encoder(job: Job) -> tuple[Any, Encoder]:
             ),
         )
     use, base = able[0]
-    return use, base.network()
+    return use.folder, base.network()
 
 
 def _freeze_embeddings(encoder: Encoder, options: Options) -> None:
@@ -195,39 +145,66 @@ def _freeze_embeddings(encoder: Encoder, options: Options) -> None:
     words.weight.requires_grad = words.num_embeddings < LARGE_VOCABULARY if train is None else train
 
 
-def _start(network: Network, job: Job) -> Generator[Step, None, None]:
-    """Set the head to softmax regression on the frozen encoder's own (not normalised) features of some rows."""
+def _start(network: Network, job: Job, unit: Unit) -> Generator[Step, None, None]:
+    """Set the head to linear regression on the frozen encoder's own (not normalised) states of some rows."""
     average = np.mean([len(units) for units in job.train.units or ((0,),)])
     count = min(len(job.train), int(START_UNITS / average) if job.output.per_unit else START_UNITS)
     random = np.random.default_rng(job.recipe.seed)
     some = job.train.take(sorted(random.permutation(len(job.train))[:count].tolist()))
-    side = _Side(network.encoder, job, some)
-    states = np.zeros((len(side.flat), network.encoder.width), np.float32)
+    side = Side(network.encoder, job, some, unit)
+    states = np.zeros((int(side.view.starts[-1]), side.view.width), np.float32)
     network.eval()
 
     def encode(batch: Batch) -> int:
-        made = network.encoder.unit_states(batch) if job.output.per_unit else network.encoder.pooled(batch)
-        states[side.rows(batch)] = made.numpy()
+        states[side.view.rows(batch)] = side.view.states(batch).numpy()
         return len(batch.pieces)
 
     done = 0
-    for encoded in side_by_side(encode, network.encoder.batches(side.pieces, TOKENS_AT_ONCE)):
+    for encoded in side_by_side(encode, network.encoder.batches(side.view.pieces, TOKENS_AT_ONCE)):
         done += encoded
-        yield Step(done, len(side.pieces), Text("frozen features for the head's start", "为分类头计算冻结特征"))
-    known = side.flat >= 0
-    task, scales = linear.problem([states[known]], side.flat[known], job.output.size)
+        yield Step(done, len(side.view.pieces), Text("frozen features for the head's start", "为输出层计算冻结特征"))
+    rows, targets = side.view.regression(states, side.targets)
+    able = known(targets)
+    task, scales = linear.problem([rows[able]], targets[able], job.output.size, link=link_of(job.output))
     head = linear.to_head(task, linear.fit(task, 1.0), scales)
     with torch.no_grad():
-        network.head.weight.copy_(torch.from_numpy(head["weight_0"].T))
-        network.head.bias.copy_(torch.from_numpy(head["bias"]))
+        network.head.weight.copy_(torch.from_numpy((side.view.fitted(head["weight_0"]) / unit.deviation).T))
+        network.head.bias.copy_(torch.from_numpy(unit.standard(head["bias"])))
 
 
-def _class_weights(job: Job, options: Options) -> Tensor | None:
+def _weights(job: Job, options: Options) -> Tensor | None:
+    """How much each class counts (C,), where the user asks for all alike."""
     if options.class_weights is None:
         return None
-    targets = np.concatenate(job.train.targets) if job.output.per_unit else np.asarray(job.train.targets)
-    counts = np.bincount(targets[targets >= 0], minlength=job.output.size)
-    return torch.tensor(counts.sum() / (job.output.size * np.maximum(counts, 1)), dtype=torch.float32)
+    weigh = WEIGHTS.get(job.output.kind)
+    if weigh is None:
+        raise InvalidConfig(
+            Text(
+                "class_weights weighs labels; this task's answers have none.",
+                "class_weights 用于标签加权，而此任务的答案没有标签。",
+            ),
+            Text("Leave recipe.options.class_weights out.", "请去掉 recipe.options.class_weights。"),
+        )
+    return torch.from_numpy(weigh(targets_of(job.output, job.train), job.output.size))
+
+
+def _by_class(targets: Any, size: int) -> Floats:
+    """Rows of the average class over rows of each."""
+    counts = np.bincount(targets[targets >= 0], minlength=size)
+    return (counts.sum() / (size * np.maximum(counts, 1))).astype(np.float32)
+
+
+def _by_label(targets: Any, size: int) -> Floats:
+    """Rows without each label over rows with it."""
+    having = np.nansum(targets, axis=0)
+    return ((len(targets) - having) / np.maximum(having, 1)).astype(np.float32)
+
+
+WEIGHTS: Mapping[str, Callable[[Any, int], Floats]] = {
+    "classes": _by_class,
+    "token_classes": _by_class,
+    "multi_label": _by_label,
+}
 
 
 def _schedule(job: Job, options: Options, pieces: list[Piece]) -> Schedule:
@@ -236,7 +213,7 @@ def _schedule(job: Job, options: Options, pieces: list[Piece]) -> Schedule:
     rate = recipe.learning_rate or LEARNING_RATES[job.output.kind]
     return Schedule(
         epochs=recipe.epochs or EPOCHS,
-        batch_tokens=recipe.batch_tokens or round(ROWS_A_BATCH * mean),
+        batch_tokens=recipe.batch_tokens or min(round(ROWS_A_BATCH * mean), MOST_BATCH_TOKENS),
         learning_rate=rate,
         head_learning_rate=rate,
         weight_decay=options.weight_decay,
@@ -248,12 +225,15 @@ def _schedule(job: Job, options: Options, pieces: list[Piece]) -> Schedule:
     )
 
 
-def _parts(network: Network, folder: str, temperature: float) -> Parts:
+def _parts(network: Network, validation: Side, folder: str) -> Parts:
+    """The head in the target's own unit with its temperature folded in, and the tuned encoder's files."""
     prefix = f"{folder}/" if folder else ""
-    weight = network.head.weight.detach().numpy().T / temperature
-    head = {"weight_0": np.ascontiguousarray(weight), "bias": network.head.bias.detach().numpy() / temperature}
+    temperature, unit = validation.temperature(network), validation.unit
+    weight = network.head.weight.detach().numpy().T * unit.deviation / temperature
+    bias = unit.raw(network.head.bias.detach().numpy()) / temperature
+    head = {**validation.view.arrays(np.asarray(weight, np.float32)), "bias": np.asarray(bias, np.float32)}
     return {
-        linear.FILE: linear.save_head({name: array.astype(np.float32) for name, array in head.items()}),
+        linear.FILE: linear.save_head(head, link_of(validation.output)),
         f"{prefix}{WEIGHTS_FILE}": save(weights_of(network.encoder), metadata={"format": "pt"}),
         f"{prefix}{SETTINGS_FILE}": network.encoder.settings.to_json(),
     }

@@ -10,15 +10,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tuneworks.core import contracts
 from tuneworks.core.contracts import Job, Method, Parts, Step
 from tuneworks.core.ranges import Range, check_values
 from tuneworks.core.text import Text
-from tuneworks.statistics import features, linear
+from tuneworks.statistics import features, linear, positions
 from tuneworks.statistics.calibration import fit_temperature
 from tuneworks.statistics.features import Block, Floats
+from tuneworks.statistics.joining import joined
 from tuneworks.statistics.shapes.shape import shape_of
 
 ENOUGH_VALIDATION = 300
+ENOUGH_UNITS = 20_000
 FOLDS = 5
 PATIENCE = 2  # strengths without a gain before stronger ones are not tried
 CHOOSING = Text("choosing the strength", "选择正则强度")
@@ -64,7 +67,7 @@ class Head(Method):
     """Chooses its strength and temperature on rows it was not fitted on, then refits on train and validation."""
 
     Options = Options
-    output_kinds = ("classes", "token_classes", "multi_label", "number", "similarity", "quantiles")
+    output_kinds = ("classes", "token_classes", "multi_label", "number", "similarity", "quantiles", "spans")
 
     def fit(self, job: Job) -> Generator[Step, None, Parts]:
         options = Options(**job.recipe.options)
@@ -88,8 +91,8 @@ class Head(Method):
         yield Step(total, total, Text("fitted", "拟合完成"), values)
         return {linear.FILE: linear.save_head(head, link_of(job))}
 
-    def load(self, files: Mapping[str, Path]) -> linear.LinearHead:
-        return linear.load_head(files)
+    def load(self, files: Mapping[str, Path]) -> contracts.Head:
+        return positions.load_head(files)
 
 
 @dataclass(frozen=True)
@@ -127,6 +130,9 @@ class _Fitting:
 def _rows_of(job: Job) -> _Rows:
     blocks = features.stack(job.features(job.train), job.features(job.validation))
     parts = [*job.train.targets, *job.validation.targets]
+    if link_of(job) == positions.LINK:
+        lengths = [len(units) for units in (*(job.train.units or ()), *(job.validation.units or ()))]
+        return _Rows(blocks, positions.marked(parts, lengths), np.repeat(np.arange(len(parts)), lengths))
     if job.output.per_unit:
         owners = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
         return _Rows(blocks, np.concatenate(parts).astype(np.int64), owners)
@@ -158,7 +164,7 @@ def _problem(
 def _folds(job: Job, owners: NDArray[np.int64]) -> list[Fold]:
     """The validation rows as the one held-out part, or five folds of everything where they are few."""
     in_train = owners < len(job.train)
-    if len(job.validation) >= ENOUGH_VALIDATION:
+    if len(job.validation) >= ENOUGH_VALIDATION or (job.output.per_unit and (~in_train).sum() >= ENOUGH_UNITS):
         return [Fold(np.flatnonzero(in_train), np.flatnonzero(~in_train))]
     examples = len(job.train) + len(job.validation)
     fold_of = np.random.default_rng(job.recipe.seed).permutation(examples) % FOLDS
@@ -175,12 +181,12 @@ def _trial(job: Job, rows: _Rows, strength: float, folds: Sequence[_Fitting]) ->
     logits, held_out = np.concatenate([fold.logits for fold in folds])[order], held_out[order]
     truth, link = rows.targets[held_out], link_of(job)
     known = _known(truth)
-    temperature = fit_temperature(logits, truth) if link == "softmax" else 1.0
+    temperature = _temperature(job, logits, truth, rows.owners[held_out])
     sums = logits.astype(np.float64) / temperature
     spread = _spread(truth[known] - sums[known], job.output.levels) if job.output.levels else None
-    targets = truth[known] if link == "softmax" else truth[known].reshape(-1, job.output.size)
+    targets = truth[known] if truth.ndim == 2 or link == "softmax" else truth[known].reshape(-1, job.output.size)
     losses, _ = linear.LOSSES[link](sums[known], targets)
-    scores = linear.scores_of(sums, link, job.output, spread)
+    scores = linear.scores_of(sums, link, job.output, spread) if link in linear.LINKS else sums
     measured = round(_measure(job, scores, held_out, rows.owners), 6)
     return Trial(measured, -float(losses.mean()) if len(losses) else 0.0, strength, temperature, spread)
 
@@ -193,14 +199,26 @@ def _spread(residuals: NDArray[np.float64], levels: Sequence[float]) -> Floats:
 def _measure(job: Job, made: Any, rows: NDArray[np.int64], owners: NDArray[np.int64]) -> float:
     """The deciding metric on the examples that the held-out rows belong to."""
     held_out = np.unique(owners[rows])
-    train = len(job.train)
-    total = 0.0
-    for examples, first in ((job.train, 0), (job.validation, train)):
-        mine = held_out[(held_out >= first) & (held_out < first + len(examples))]
-        if len(mine):
-            inside = np.isin(owners[rows], mine)
-            scores: Any = made[inside]
-            if job.output.per_unit:
-                scores = features.split_units(scores, np.bincount(owners[rows][inside])[mine].tolist())
-            total += job.measure(scores, examples.take((mine - first).tolist())) * len(mine)
-    return total / len(held_out)
+    lengths = np.bincount(owners[rows])[held_out].tolist()
+    scores = _by_example(job, made, lengths) if job.output.per_unit else made
+    return job.measure(scores, joined(job.train, job.validation).take(held_out.tolist()))
+
+
+def _by_example(job: Job, made: Any, lengths: Sequence[int]) -> list[Any]:
+    """Scores of units, or sums where they are made probabilities within an example, as one array an example."""
+    if link_of(job) == positions.LINK:
+        return positions.scores_of(*positions.with_none(made, lengths))
+    return features.split_units(made, lengths)
+
+
+def _temperature(job: Job, logits: Floats, truth: NDArray[Any], owners: NDArray[np.int64]) -> float:
+    """What held-out sums are divided by so that they say how sure they are; 1 where they are no probabilities."""
+    link = link_of(job)
+    if link == "softmax":
+        return fit_temperature(logits, truth)
+    if link != positions.LINK:
+        return 1.0
+    held_out = np.unique(owners)
+    targets = np.concatenate([job.train.targets, job.validation.targets])[held_out]
+    sums, lengths = positions.with_none(logits, np.bincount(owners)[held_out].tolist())
+    return positions.fit_temperature(sums, targets, lengths)

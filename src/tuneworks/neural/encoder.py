@@ -5,17 +5,23 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel
 from transformers.utils import logging
 
-from tuneworks.neural.batches import Batch, Piece, batches_of, pieces_of
+from tuneworks.core.errors import InvalidConfig
+from tuneworks.core.events import Listener, advance
+from tuneworks.core.text import Text
+from tuneworks.neural.batches import Batch, Piece, batches_of, pieces_of, readable
+from tuneworks.neural.workers import side_by_side
+from tuneworks.statistics.features import Floats
 
 SETTINGS_FILE = "encoder.json"
 WEIGHTS_FILE = "model.safetensors"
@@ -37,6 +43,21 @@ class Settings:
     def from_json(cls, data: bytes) -> Settings:
         return cls(**json.loads(data))
 
+    def with_length(self, wanted: Any, limit: int) -> Settings:
+        """These settings with another maximum length; raises ``InvalidConfig`` past the limit."""
+        if isinstance(wanted, int) and 8 <= wanted <= limit:
+            return replace(self, max_length=wanted)
+        raise InvalidConfig(
+            Text(
+                f"max_length is {wanted}; this encoder reads 8 to {limit} tokens.",
+                f"max_length 为 {wanted}；该编码器支持 8 到 {limit} 个词元。",
+            ),
+            Text(
+                f"Set recipe.options.max_length to at most {limit}.",
+                f"请将 recipe.options.max_length 设为不超过 {limit}。",
+            ),
+        )
+
 
 class Encoder(nn.Module):
     """The network and the tokenizer that belongs to it; mean pooling over tokens."""
@@ -48,9 +69,10 @@ class Encoder(nn.Module):
         self.settings = settings
         self.width: int = model.config.hidden_size
 
-    def pieces(self, texts: Sequence[str], units: Sequence[Sequence[tuple[int, int]]] | None = None) -> list[Piece]:
-        """Tokenised texts, each cut at the maximum length, or into overlapping windows where units are asked for."""
-        return pieces_of(self.tokenizer, texts, self.settings.prefix, self.settings.max_length, units)
+    def pieces(self, values: Sequence[Any], units: Sequence[Sequence[tuple[int, int]]] | None = None) -> list[Piece]:
+        """Tokenised texts or pairs, each cut at the maximum length, or in overlapping windows where there are units."""
+        read = [readable(value) for value in values]
+        return pieces_of(self.tokenizer, read, self.settings.prefix, self.settings.max_length, units)
 
     def forward(self, batch: Batch) -> Tensor:
         """Token states of a batch (B, T, D)."""
@@ -59,20 +81,24 @@ class Encoder(nn.Module):
 
     def pooled(self, batch: Batch) -> Tensor:
         """Features of a batch's examples: the mean of their token states (B, D)."""
+        return self._mean(self(batch), batch)
+
+    def unit_states(self, batch: Batch) -> Tensor:
+        """Features of a batch's units: the mean of the states of the tokens that touch each (U, D)."""
+        return means_of_units(self(batch), batch)
+
+    def both(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Features of a batch's examples (B, D) and of its units (U, D), read once."""
         states = self(batch)
+        return self._mean(states, batch), means_of_units(states, batch)
+
+    def _mean(self, states: Tensor, batch: Batch) -> Tensor:
         if batch.mask is None:
             mean = states.mean(dim=1)
         else:
             mask = batch.mask.unsqueeze(-1).to(states.dtype)
             mean = (states * mask).sum(dim=1) / mask.sum(dim=1)
         return nn.functional.normalize(mean, dim=1) if self.settings.normalise else mean
-
-    def unit_states(self, batch: Batch) -> Tensor:
-        """Features of a batch's units: the mean of the states of the tokens that touch each (U, D)."""
-        flat = self(batch).flatten(0, 1)
-        summed = flat.new_zeros(batch.unit_count, flat.shape[1])
-        summed.index_add_(0, batch.unit_of_token, flat[batch.token_of_unit])
-        return summed / batch.tokens_per_unit.clamp(min=1).unsqueeze(1)
 
     def batches(self, pieces: Sequence[Piece], tokens: int) -> Iterator[Batch]:
         """Batches of pieces of like length, at most ``tokens`` tokens each, longest first."""
@@ -81,6 +107,49 @@ class Encoder(nn.Module):
     @property
     def pad(self) -> int:
         return int(self.model.config.pad_token_id or 0)
+
+
+def means_of_units(states: Tensor, batch: Batch) -> Tensor:
+    """The mean of the states (B, T, D) of the tokens that touch each of a batch's units (U, D)."""
+    flat = states.flatten(0, 1)
+    summed = flat.new_zeros(batch.unit_count, flat.shape[1])
+    summed.index_add_(0, batch.unit_of_token, flat[batch.token_of_unit])
+    return summed / batch.tokens_per_unit.clamp(min=1).unsqueeze(1)
+
+
+def encoded(
+    encoder: Encoder,
+    values: Sequence[Any],
+    units: Sequence[Sequence[tuple[int, int]]] | None,
+    listener: Listener,
+    *,
+    at_once: int,
+) -> Floats:
+    """Features of texts (N, D), or of their units (sum of L, D); batches of ``at_once`` tokens, side by side."""
+    pieces = encoder.pieces(values, units)
+    starts = np.cumsum([0, *(len(spans) for spans in units)]) if units is not None else None
+    made = np.zeros((len(values) if starts is None else int(starts[-1]), encoder.width), np.float32)
+
+    def encode(batch: Batch) -> int:
+        if starts is None:
+            made[batch.examples] = encoder.pooled(batch).numpy()
+        else:
+            rows = [starts[p.example] + unit for p in batch.pieces for unit, _ in p.units]
+            made[rows] = encoder.unit_states(batch).numpy()
+        return len(batch.pieces)
+
+    done = 0
+    for count in side_by_side(encode, encoder.batches(pieces, at_once)):
+        done += count
+        advance(listener, Text("encoding texts", "编码文本"), done, len(pieces))
+    return made
+
+
+def truncated(files: Mapping[str, Path], values: Sequence[Any]) -> list[bool]:
+    """For each text, whether its end is cut off by the encoder's maximum length."""
+    settings = load_settings(files)
+    read = [readable(value) for value in values]
+    return [p.truncated for p in pieces_of(load_tokenizer(files), read, settings.prefix, settings.max_length)]
 
 
 def load_encoder(files: Mapping[str, Path]) -> Encoder:

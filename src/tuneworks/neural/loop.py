@@ -56,12 +56,17 @@ class Training:
         self.schedule, self.pad = schedule, pad
         self.best: Best | None = None
 
+    def measure_start(self) -> float:
+        """Measure the network as it is; where every epoch does worse, its weights are the ones to keep."""
+        self.best = Best(self._validate(), _copied(self.network), 0)
+        return self.best.measure
+
     def steps(self) -> Iterator[Step]:
         """Train epoch by epoch, validating after each; stops early, and leaves the best weights in the network."""
         schedule = self.schedule
         torch.manual_seed(schedule.seed)
         epochs = [self._groups(epoch) for epoch in range(schedule.epochs)]
-        total, done, stale = sum(map(len, epochs)), 0, 0
+        total, done, stale, highest = sum(map(len, epochs)), 0, 0, -math.inf
         optimiser = torch.optim.AdamW(_parameter_groups(self.network, schedule), foreach=True)
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _share(step, total, schedule.warm_up))
         for epoch, groups in enumerate(epochs, start=1):
@@ -77,9 +82,9 @@ class Training:
                 )
             measured = self._validate()
             yield Step(done, total, Text(f"epoch {epoch} validated", f"第 {epoch} 轮验证"), {"validation": measured})
-            gained = self.best is None or measured > self.best.measure + schedule.minimum_delta
-            stale = 0 if gained else stale + 1
-            if gained:
+            gained = measured > highest + schedule.minimum_delta
+            stale, highest = (0, measured) if gained else (stale + 1, highest)
+            if gained and self._is_best(measured):
                 self.best = Best(measured, _copied(self.network), epoch)
             if stale >= schedule.patience:
                 break
@@ -98,6 +103,10 @@ class Training:
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
         return loss.item()
+
+    def _is_best(self, measured: float) -> bool:
+        best = self.best
+        return best is None or measured > best.measure or (best.epoch == 0 and measured == best.measure)
 
     def _validate(self) -> float:
         self.network.eval()

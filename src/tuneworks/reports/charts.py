@@ -39,11 +39,12 @@ class Frame:
 
 
 def curve_chart(chart: Chart) -> Markup:
-    """Curves on axes from 0 to 1, with the diagonal where the chart wants it, and a legend."""
-    frame = Frame(0, 1, 0, 1)
-    diagonal = [line(frame.x(0), frame.y(0), frame.x(1), frame.y(1), class_="chance")] if chart.diagonal else []
+    """Curves on axes from 0 to 1 or as far as the data go, with the diagonal where the chart wants it, and a legend."""
+    frame = _measured(chart) if chart.measured else Frame(0, 1, 0, 1)
+    low, high = max(frame.low_x, frame.low_y), min(frame.high_x, frame.high_y)
+    equal = [line(frame.x(low), frame.y(low), frame.x(high), frame.y(high), class_="chance")] if low < high else []
     dots = chart.name == "reliability"
-    return _figure(frame, chart.title, (chart.x, chart.y), chart.lines, diagonal, dots=dots)
+    return _figure(frame, chart.title, (chart.x, chart.y), chart.lines, equal if chart.diagonal else [], dots=dots)
 
 
 def training_charts(history: Sequence[Mapping[str, Any]]) -> list[Markup]:
@@ -72,6 +73,19 @@ def heat_map(matrix: Matrix) -> Markup:
     return element("div", picture, class_="matrix", style=f"max-width:{int(right + top * 0.8)}px")
 
 
+def _measured(chart: Chart) -> Frame:
+    """The ranges of the data with a margin; one range for both axes where equal values are to be seen."""
+    xs, ys = [x for ln in chart.lines for x in ln.xs] or [0.0], [y for ln in chart.lines for y in ln.ys] or [0.0]
+    if chart.diagonal:
+        xs = ys = xs + ys
+    return Frame(*_reach(xs), *_reach(ys))
+
+
+def _reach(values: Sequence[float]) -> tuple[float, float]:
+    margin = (max(values) - min(values)) * 0.05 or abs(max(values)) * 0.05 or 0.5
+    return min(values) - margin, max(values) + margin
+
+
 def _training_chart(history: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Markup:
     lines = [
         Line(series_name(name), tuple(float(m["step"]) for m in held), tuple(float(m["values"][name]) for m in held))
@@ -79,8 +93,7 @@ def _training_chart(history: Sequence[Mapping[str, Any]], names: Sequence[str]) 
         if (held := [m for m in history if name in m.get("values", {}) and m.get("step") is not None])
     ]
     xs, ys = [x for ln in lines for x in ln.xs] or [0.0], [y for ln in lines for y in ln.ys] or [0.0]
-    margin = (max(ys) - min(ys)) * 0.05 or abs(max(ys)) * 0.05 or 0.5
-    frame = Frame(min(0.0, *xs), max(xs) if max(xs) > min(0.0, *xs) else 1.0, min(ys) - margin, max(ys) + margin)
+    frame = Frame(min(0.0, *xs), max(xs) if max(xs) > min(0.0, *xs) else 1.0, *_reach(ys))
     title = series_name(names[0]) if len(names) == 1 else Text("Loss", "损失")
     return _figure(frame, title, (STEP, plain("")), lines, [], dots=max(len(ln.xs) for ln in lines) <= 12)
 
@@ -122,9 +135,14 @@ def _axis_names(axes: tuple[Text, Text]) -> list[Markup]:
 
 def _curve(frame: Frame, curve: Line, number: int, dots: bool) -> list[Markup]:
     points = [(frame.x(x), frame.y(y)) for x, y in zip(curve.xs, curve.ys, strict=True)]
+    if curve.dots:
+        return [_dot(x, y, number, 2, fill_opacity=0.5) for x, y in points]
     path = element("polyline", points=" ".join(f"{x:.1f},{y:.1f}" for x, y in points), class_="curve", **_pen(number))
-    marks = [element("circle", cx=x, cy=y, r=3, fill=COLOURS[number % len(COLOURS)]) for x, y in points] if dots else []
-    return [path, *marks]
+    return [path, *([_dot(x, y, number, 3) for x, y in points] if dots else [])]
+
+
+def _dot(x: float, y: float, number: int, radius: int, **look: Any) -> Markup:
+    return element("circle", cx=round(x, 1), cy=round(y, 1), r=radius, fill=COLOURS[number % len(COLOURS)], **look)
 
 
 def _legend(name: Text, number: int) -> Markup:

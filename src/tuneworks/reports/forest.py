@@ -42,7 +42,8 @@ def verdict(comparison: Comparison) -> Markup:
     """Better, worse or no clear difference, as a coloured word."""
     if comparison.won:
         return element("span", both(BETTER), class_="verdict better")
-    if comparison.difference.high < 0:
+    lost = comparison.difference.low > 0 if comparison.less_is_better else comparison.difference.high < 0
+    if lost:
         return element("span", both(WORSE), class_="verdict worse")
     return element("span", both(UNDECIDED), class_="verdict undecided")
 

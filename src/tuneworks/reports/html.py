@@ -11,11 +11,12 @@ from markupsafe import Markup, escape
 
 from tuneworks.core.evaluation import Comparison, Evaluation, Table
 from tuneworks.core.text import Text, current_language, plain
-from tuneworks.core.types import ModelVersion, Score
+from tuneworks.core.types import ModelVersion, Picture, Score
 from tuneworks.reports.charts import curve_chart, heat_map, training_charts
 from tuneworks.reports.forest import Contender, forest_plot, verdict
 from tuneworks.reports.forms import form
 from tuneworks.reports.names import LESS_IS_BETTER, score_name, setting_name, source_name, split_name
+from tuneworks.reports.pictures import thumbnail
 from tuneworks.reports.provenance import Provenance
 from tuneworks.reports.svg import both, shortened
 from tuneworks.reports.text import format_score, format_value
@@ -72,6 +73,8 @@ def show(value: Any) -> Markup:
     """A cell of a table as escaped HTML; a bilingual text in both languages."""
     if isinstance(value, Text):
         return both(value)
+    if isinstance(value, Picture) and (drawn := thumbnail(value)):
+        return drawn
     if isinstance(value, Mapping) and value.keys() == {"en", "zh"}:
         return both(Text(value["en"], value["zh"]))
     return escape(shortened(format_value(value), LONGEST_INPUT))

@@ -3,10 +3,43 @@
 from __future__ import annotations
 
 from tuneworks.core.text import Text, plain
-from tuneworks.statistics import classification, entities
+from tuneworks.statistics import (
+    anomaly,
+    classification,
+    entities,
+    forecasts,
+    generation,
+    multi_label,
+    passages,
+    regression,
+    relations,
+    similarity,
+)
 
-SCORES = classification.METRICS | classification.LOSSES | entities.METRICS
-LESS_IS_BETTER = frozenset(classification.LOSSES)
+SCORES = (
+    classification.METRICS
+    | anomaly.METRICS
+    | classification.LOSSES
+    | entities.METRICS
+    | generation.METRICS
+    | regression.METRICS
+    | forecasts.METRICS
+    | forecasts.FURTHER
+    | multi_label.METRICS
+    | multi_label.LOSSES
+    | passages.METRICS
+    | relations.METRICS
+    | similarity.METRICS
+)
+LESS_IS_BETTER = frozenset(
+    (
+        *anomaly.LESS_IS_BETTER,
+        *classification.LOSSES,
+        *multi_label.LOSSES,
+        *regression.LESS_IS_BETTER,
+        *forecasts.LESS_IS_BETTER,
+    )
+)
 SPLITS = {
     "train": Text("training", "训练集"),
     "validation": Text("validation", "验证集"),

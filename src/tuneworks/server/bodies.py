@@ -12,11 +12,15 @@ from tuneworks.core.types import Deployment
 
 @dataclass(frozen=True)
 class PredictRequest:
-    """Rows to answer (``rows``, or one ``row``), and optionally your own name for each (``keys``)."""
+    """Rows to answer (``rows``, or one ``row``), and optionally your own name for each (``keys``).
+
+    ``stream``: the text written for one row is sent as it comes, as server-sent events.
+    """
 
     rows: tuple[Mapping[str, Any], ...] | None = None
     row: Mapping[str, Any] | None = None
     keys: tuple[str, ...] | None = None
+    stream: bool = False
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tuneworks.core import registry
 from tuneworks.core.answers import Answer
-from tuneworks.core.asking import Row, Task
+from tuneworks.core.asking import Examples, Row, Task
 from tuneworks.core.contracts import Model, Runtime
 from tuneworks.core.errors import NotFound
 from tuneworks.core.text import Text
@@ -44,6 +44,22 @@ class LoadedModel:
         with self.turn:
             scores = self.runtime.run(self.model, examples)
         return list(scores), self.task.decode(spec, scores, examples)
+
+    def stream(self, row: Row) -> Generator[str, None, Answer]:
+        """Pieces of the text written for a checked row; returns the answer. Between pieces others have their turn."""
+        examples = self.task.examples(self.model.spec, [row])
+        return self._pieces(self.runtime.stream(self.model, examples), examples)
+
+    def _pieces(self, pieces: Generator[str, None, Any], examples: Examples) -> Generator[str, None, Answer]:
+        while True:
+            with self.turn:
+                try:
+                    piece = next(pieces)
+                except StopIteration as end:
+                    scores = end.value
+                    break
+            yield piece
+        return self.task.decode(self.model.spec, [scores], examples)[0]
 
 
 class Engine:
@@ -94,6 +110,11 @@ class Engine:
             scores += some_scores
             answers += some_answers
         return scores, answers
+
+    def stream(self, served: Served, row: Any) -> Generator[str, None, Answer]:
+        """Pieces of the text written for a row, then (returned) the answer; a wrong row is told before the first."""
+        loaded = self.model(served)
+        return loaded.stream(check_rows(loaded.task, loaded.model.spec, [row])[0])
 
     def _load(self, served: Served) -> LoadedModel:
         version = _version(self._workspace, served.version_id)

@@ -15,9 +15,12 @@ from tuneworks.core.contracts import Model, Runtime
 from tuneworks.core.errors import BrokenSeal
 from tuneworks.core.files import sha256_of_file, write_atomically
 from tuneworks.core.text import Text
+from tuneworks.serving.pictures import beside, image_columns, named
+from tuneworks.statistics.shapes.shape import shape_of
 
 MANIFEST = "manifest.json"
 GOLDEN = "golden.json"
+PICTURES = "golden"
 TOLERANCE = 1e-3  # relative to the output's scale: above rounding of other batch sizes, below any change that matters
 AGAIN = Text(
     "The folder is a copy: delete it and deploy the version again; its parts are kept in the workspace.",
@@ -28,6 +31,8 @@ AGAIN = Text(
 def make(model: Model, runtime: Runtime, rows: Sequence[Row], scores: Sequence[Any] | None = None) -> None:
     """Seal ``model.folder``: golden rows with their scores (run here unless given), then the manifest."""
     kept = _run(model, runtime, rows) if scores is None else scores
+    for name, path in named(rows).items():
+        write_atomically(model.folder / PICTURES / name, path.read_bytes())
     write_golden(model.folder, rows, kept, labels=model.spec.labels)
     verify_golden(model, runtime)
     write_manifest(model.folder)
@@ -85,25 +90,16 @@ def write_golden(
 def verify_golden(model: Model, runtime: Runtime) -> None:
     """Run the golden rows again; raise ``BrokenSeal`` where labels or scores are not what they were.
 
-    The difference is max |now - then| / max(1, max |then|), an example at a time.
+    How far scores are apart is for the output's shape to say, an example at a time.
     """
     stored = _read(model.folder, GOLDEN)
     _verify_labels(model, stored.get("labels", []))
     examples = stored.get("examples", [])
     if not examples:
         return
-    for number, (example, now) in enumerate(zip(examples, _run(model, runtime, _rows(examples)), strict=True), start=1):
-        _verify_scores(model.folder, number, numpy.asarray(example["scores"], dtype=float), now, stored["tolerance"])
-
-
-def difference(then: Any, now: Any) -> float:
-    """max |now - then| relative to the output's scale; infinite where shapes differ or a value is not a number."""
-    if then.shape != now.shape:
-        return float("inf")
-    if then.size == 0:
-        return 0.0
-    found = float(numpy.abs(now - then).max() / max(1.0, float(numpy.abs(then).max())))
-    return float("inf") if numpy.isnan(found) else found
+    rows = beside(_rows(examples), image_columns(model.spec), model.folder / PICTURES)
+    for number, (example, now) in enumerate(zip(examples, _run(model, runtime, rows), strict=True), start=1):
+        _verify_scores(model, number, numpy.asarray(example["scores"], dtype=float), now, stored["tolerance"])
 
 
 def _verify_labels(model: Model, labels: Sequence[str]) -> None:
@@ -119,9 +115,9 @@ def _verify_labels(model: Model, labels: Sequence[str]) -> None:
         )
 
 
-def _verify_scores(folder: Path, number: int, then: Any, now: Any, tolerance: float) -> None:
-    now = numpy.asarray(now, dtype=float)
-    found = difference(then, now)
+def _verify_scores(model: Model, number: int, then: Any, now: Any, tolerance: float) -> None:
+    folder, now = model.folder, numpy.asarray(now, dtype=float)
+    found = shape_of(model.output.kind).apart(then, now)
     if found <= tolerance:
         return
     shapes = "" if then.shape == now.shape else f" ({then.shape} -> {now.shape})"

@@ -1,7 +1,7 @@
 """What the columns of raw rows hold, and their values in canonical form.
 
-Canonical: text and category str, number int or float, time ISO 8601 text, image str, spans a list of
-{"start", "end", "label"}, messages a list of objects; a missing value is ``None``.
+Canonical: text and category str, labels a list of different str in alphabetical order, number int or float, time ISO
+8601 text, image str, spans a list of {"start", "end", "label"}, messages a list of objects; nothing is ``None``.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ import difflib
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from tuneworks.core.errors import InvalidConfig, InvalidInput
 from tuneworks.core.text import Text
 from tuneworks.core.types import COLUMN_KINDS, Column
 from tuneworks.statistics import values as value_of
+from tuneworks.statistics.label_lists import labels_of, separators_of
 from tuneworks.statistics.values import has_comma_decimals, is_missing, is_missing_number
 
 Row = Mapping[str, Any]
@@ -62,8 +64,12 @@ def typed(
 def infer(name: str, values: Sequence[Any]) -> str:
     """The kind of a column by its values, and by its name where they leave room; the same values, the same kind."""
     present = [value for value in values if not is_missing(value)]
+    if present and all(map(value_of.is_image, present)):
+        return "image"
     if any(isinstance(value, (list, tuple)) for value in present):
-        return "messages" if any(_is_message(value) for value in present) else "spans"
+        return _kind_of_lists(present)
+    if any(isinstance(value, Mapping) for value in present):
+        return "text"
     if not present:
         return "text" if _simple(name) in TEXT_NAMES else "category"
     if all(isinstance(value, bool) for value in present):
@@ -75,6 +81,14 @@ def infer(name: str, values: Sequence[Any]) -> str:
     if written and all(value_of.time(value) is not None for value in written):
         return "time"
     return _kind_of_texts(name, [str(value) for value in present])
+
+
+def _kind_of_lists(values: Sequence[Any]) -> str:
+    """Lists of texts are labels; lists of objects with a role are messages, other lists are spans."""
+    items = [item for value in values if isinstance(value, (list, tuple)) for item in value]
+    if items and all(isinstance(item, str) for item in items):
+        return "labels"
+    return "messages" if any(_is_message(value) for value in values) else "spans"
 
 
 def _numbers(values: Sequence[Any]) -> list[int | float] | None:
@@ -142,7 +156,10 @@ def _conversion(kind: str, values: Sequence[Any]) -> Callable[[Any], Any]:
     if kind == "category":
         whole = _whole_number_texts(values)
         return lambda value: whole.get(value) or _label(value) if isinstance(value, str) else _label(value)
-    return {"text": _text, "time": value_of.time, "image": _text, "spans": _spans, "messages": _messages}[kind]
+    if kind == "labels":
+        separators = separators_of(values)
+        return lambda value: labels_of(value, separators)
+    return {"text": _text, "time": value_of.time, "image": _image, "spans": _spans, "messages": _messages}[kind]
 
 
 def _whole_number_texts(values: Sequence[Any]) -> dict[str, str]:
@@ -162,6 +179,11 @@ def _text(value: Any) -> str | None:
     if isinstance(value, (list, tuple, Mapping)):
         return json.dumps(value, ensure_ascii=False)
     return value if isinstance(value, str) else value_of.label(value)
+
+
+def _image(value: Any) -> Any:
+    """A file, bytes or a text that names or holds an image, as given: they are stored as blobs later."""
+    return value if isinstance(value, (str, bytes, Path)) else None
 
 
 def _spans(value: Any) -> list[dict[str, Any]] | None:
@@ -204,6 +226,11 @@ EXPECTED = {
         'a list such as [{"start": 0, "end": 4, "label": "PER"}]', '[{"start": 0, "end": 4, "label": "PER"}] 这样的列表'
     ),
     "category": Text("one label", "一个标签"),
+    "image": Text("an image file", "一个图像文件"),
+    "labels": Text(
+        'a list of labels such as ["loans", "cards"], or loans;cards',
+        '["贷款", "信用卡"] 这样的标签列表，或 贷款;信用卡',
+    ),
     "messages": Text('a list of {"role": ..., "content": ...}', '由 {"role": ..., "content": ...} 组成的列表'),
 }
 

@@ -26,7 +26,7 @@ def compare(champion: Mapping[str, Tally], challenger: Mapping[str, Tally], *, m
     return Comparison(
         name=name,
         metric=metric,
-        rows=int(new.sums.shape[0]),
+        rows=new.rows or int(new.sums.shape[0]),
         champion=interval(old),
         challenger=interval(new),
         difference=difference(old, new),

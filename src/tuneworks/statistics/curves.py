@@ -1,4 +1,7 @@
-"""Curves of a classifier for its report: ROC, precision against recall, reliability."""
+"""Curves of a classifier for its report: ROC, precision against recall, reliability.
+
+``truth`` is class numbers (N,), or (N, C) of 0 and 1 where several labels may hold.
+"""
 
 from __future__ import annotations
 
@@ -48,18 +51,19 @@ def reliability_chart(table: Table) -> Chart:
 def _lines(
     truth: ndarray, scores: ndarray, labels: Sequence[str], curve: Callable[..., Curve], area: Callable[..., float]
 ) -> tuple[Line, ...]:
-    """One line for two labels (the last is positive); else micro, macro and the worst classes by area."""
-    classes = [len(labels) - 1] if len(labels) == 2 else range(len(labels))
-    present = [c for c in classes if 0 < np.count_nonzero(truth == c) < len(truth)]
+    """One line for one of two labels (the last is positive); else micro, macro and the worst classes by area."""
+    either = truth.ndim == 1 and len(labels) == 2
+    hits = truth > 0 if truth.ndim == 2 else truth[:, None] == np.arange(len(labels))
+    classes = [len(labels) - 1] if either else range(len(labels))
+    present = [c for c in classes if 0 < np.count_nonzero(hits[:, c]) < len(truth)]
     if not present:
         return ()
-    if len(labels) == 2:
-        return (_line(plain(labels[-1]), curve(truth == present[0], scores[:, present[0]])),)
-    hits = truth[:, None] == np.array(present)
-    curves = {c: curve(hits[:, i], scores[:, c]) for i, c in enumerate(present)}
-    worst = sorted(present, key=lambda c: area(truth == c, scores[:, c]))[:WORST]
+    curves = {c: curve(hits[:, c], scores[:, c]) for c in present}
+    if either:
+        return (_line(plain(labels[-1]), curves[present[0]]),)
+    worst = sorted(present, key=lambda c: area(hits[:, c], scores[:, c]))[:WORST]
     macro = GRID, np.mean([np.interp(GRID, *_rising(*points)) for points in curves.values()], axis=0)
-    averages = (_line(MICRO, curve(hits.ravel(), scores[:, present].ravel())), _line(MACRO, macro))
+    averages = (_line(MICRO, curve(hits[:, present].ravel(), scores[:, present].ravel())), _line(MACRO, macro))
     return (*averages, *(_line(plain(labels[c]), curves[c]) for c in worst))
 
 

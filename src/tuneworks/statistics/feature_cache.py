@@ -32,6 +32,7 @@ class CachedBase(LoadedBase):
         self._base, self._folder = base, cache / "features"
         self.fingerprint, self.width = base.fingerprint, base.width
         self.files, self.has_network, self.joint = base.files, base.has_network, base.joint
+        self.writes = base.writes
 
     def features(
         self,
@@ -46,6 +47,9 @@ class CachedBase(LoadedBase):
 
     def network(self) -> Any:
         return self._base.network()
+
+    def writer(self) -> Any:
+        return self._base.writer()
 
     def truncated(self, values: Sequence[Any]) -> Sequence[bool]:
         return self._base.truncated(values)

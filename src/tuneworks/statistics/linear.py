@@ -61,8 +61,8 @@ def scores_of(sums: Numbers, link: str, output: Output, spread: Floats | None = 
 class Problem:
     """Regression: scaled blocks (M, D), targets, row weights (M,) with mean one, C outputs, and the link.
 
-    ``targets``: class numbers (M,) for softmax; else (M, C), for identity brought to mean 0 and deviation 1 by
-    ``centre`` and ``deviation`` (C,).
+    ``targets``: class numbers (M,) for softmax; (M, 3) for positions; else (M, C), for identity brought to mean 0 and
+    deviation 1 by ``centre`` and ``deviation`` (C,). Of positions an example weighs as much as another, not a unit.
     """
 
     blocks: Sequence[Block]
@@ -102,6 +102,8 @@ def problem(
     ready = [scaled(b, s) for b, s in zip(blocks, scales, strict=True)]
     if link == "softmax":
         return Problem(ready, targets, weights, size), scales
+    if link == "positions":
+        return Problem(ready, targets, weights * (len(targets) / len(np.unique(targets[:, 2]))), size, link), scales
     wide = np.asarray(targets, dtype=np.float32).reshape(len(targets), size)
     if link == "sigmoid":
         return Problem(ready, wide, weights, size, link), scales
@@ -225,7 +227,28 @@ def _half_square(sums: Numbers, targets: Numbers) -> tuple[Numbers, Numbers]:
     return 0.5 * (error**2).sum(axis=1), error
 
 
-LOSSES = {"softmax": _cross_entropy, "sigmoid": _binary_cross_entropy, "identity": _half_square}
+def _cross_entropy_of_positions(sums: Numbers, targets: Numbers) -> tuple[Numbers, Numbers]:
+    """An example's loss stands at its first unit; no answer has a sum of 0.
+
+    ``targets`` (M, 3): whether a unit is the first, the last of the answer, and the number of its example.
+    """
+    flags, owners = targets[:, :2], targets[:, 2]
+    begins = np.flatnonzero(np.append(True, owners[1:] != owners[:-1]))
+    lengths = np.diff(np.append(begins, len(sums)))
+    top = np.maximum(np.maximum.reduceat(sums, begins), 0)
+    each = np.exp(sums - np.repeat(top, lengths, axis=0))
+    total = np.add.reduceat(each, begins) + np.exp(-top)
+    losses = np.zeros(len(sums))
+    losses[begins] = (top + np.log(total) - np.add.reduceat(sums * flags, begins)).sum(axis=1)
+    return losses, (each / np.repeat(total, lengths, axis=0) - flags).astype(np.float32)
+
+
+LOSSES = {
+    "softmax": _cross_entropy,
+    "sigmoid": _binary_cross_entropy,
+    "identity": _half_square,
+    "positions": _cross_entropy_of_positions,
+}
 """By link: the loss of every row (M,), and its gradient by the sums (M, C)."""
 
 

@@ -37,14 +37,16 @@ class Ranking:
 
     Only classes that have both positive and negative rows are ranked: their numbers are ``classes``. Many rows times
     many classes are resampled less often (1,000 times up to 120 million weighted ranks, never fewer than 200).
+    ``truth``: class numbers (N,), or (N, C) of 0 and 1 where several classes may hold.
     """
 
     __array_ufunc__ = None
 
     def __init__(self, truth: ndarray, scores: ndarray, classes: Any) -> None:
-        present = np.bincount(truth[truth >= 0], minlength=scores.shape[1])
+        held = truth > 0 if truth.ndim == 2 else truth[:, None] == np.arange(scores.shape[1])
+        present = held.sum(axis=0)
         self.classes = [int(c) for c in classes if 0 < present[c] < len(truth)]
-        self.orders = [_order(truth == c, scores[:, c]) for c in self.classes]
+        self.orders = [_order(held[:, c], scores[:, c]) for c in self.classes]
         self.shape = (len(truth), 2 * len(self.classes))
         self.resamples = int(np.clip(WORK // max(1, len(truth) * len(self.classes)), 200, 1000))
 

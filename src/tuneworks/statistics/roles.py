@@ -9,6 +9,8 @@ from tuneworks.core.text import Text
 from tuneworks.core.types import Column, TaskSpec
 from tuneworks.statistics.splits import parse
 
+AS_THEY_ARE = ("messages",)
+
 
 def only(columns: Sequence[Column], kinds: Sequence[str], *, role: str, exclude: Sequence[str] = ()) -> str:
     """The one column of the given kinds, or the one named as the role; else raises ``InvalidConfig``."""
@@ -72,10 +74,19 @@ def kinds_of(
     """What each input column that bases read is read as: the first kind of its role, its own kind where it has none."""
     own = {column.name: column.kind for column in columns}
     return {
-        column: roles[role][0] if role in roles else own[column]
+        column: read_as(roles[role], own[column]) if role in roles else own[column]
         for role, column in inputs.items()
         if read is None or role in read
     }
+
+
+def read_as(kinds: Sequence[str], own: str) -> str:
+    """What a column is read as in a role: the first of the role's kinds, messages as they are.
+
+    >>> read_as(("text", "category"), "category"), read_as(("text", "messages"), "messages")
+    ('text', 'messages')
+    """
+    return own if own in AS_THEY_ARE and own in kinds else kinds[0]
 
 
 def named(columns: Sequence[Column], name: str, kinds: Sequence[str], *, role: str) -> str:

@@ -6,12 +6,14 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 MISSING_NUMBERS = {"", "nan", "na", "n/a", "null", "none", "-", "--"}
 LONGEST_MISSING = 20
 
 _plain = re.compile(r"[+-]?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|[+-]?\.\d+")
+_image_name = re.compile(r"sha256:[0-9a-f]{64}")
 _thousands = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?")
 _comma_decimal = re.compile(r"[+-]?(?:0|[1-9]\d{0,2}(?:\.\d{3})+|[1-9]\d*),\d+")
 _time = re.compile(
@@ -25,6 +27,17 @@ def is_missing(value: Any) -> bool:
     if isinstance(value, str):
         return value in ("", "NaN", "nan")
     return value is None or value != value
+
+
+def is_image(value: Any) -> bool:
+    """Whether a value can be nothing but an image: a file's path, bytes, a data URI or the name of a stored one.
+
+    >>> is_image(b"..."), is_image("data:image/png;base64,iVBOR"), is_image("a.png")
+    (True, True, False)
+    """
+    if isinstance(value, str):
+        return value.startswith("data:image/") or (len(value) == 71 and bool(_image_name.fullmatch(value)))
+    return isinstance(value, (bytes, Path))
 
 
 def is_missing_number(value: Any) -> bool:

@@ -9,68 +9,39 @@ from typing import Any
 
 import numpy as np
 
-from tuneworks.core.answers import Answer, ClassAnswer
+from tuneworks.core.answers import Answer
 from tuneworks.core.asking import Examples, Row, Task
-from tuneworks.core.errors import InvalidConfig, UnsuitableData
 from tuneworks.core.evaluation import Evaluation, Tally
-from tuneworks.core.text import Text
 from tuneworks.core.types import Column, Output, TaskSpec
-from tuneworks.statistics.classification import METRICS, class_tallies, evaluate_classes, with_outside
-from tuneworks.statistics.roles import check_inputs, named, only
+from tuneworks.statistics.class_targets import KINDS, class_answers, class_targets, with_labels, with_target
+from tuneworks.statistics.classification import class_tallies, evaluate_classes, with_outside
+from tuneworks.statistics.roles import check_inputs, only
+from tuneworks.statistics.tables import READABLE, read_cells
 
 
 class TextClassification(Task):
-    """Reads one text, answers with one of the labels seen in training."""
+    """Reads one text, and further columns beside it, answers with one of the labels seen in training."""
 
     roles = MappingProxyType({"text": ("text", "category")})
-    target_kinds = ("category",)
+    further = READABLE
+    target_kinds = KINDS
 
     def complete(self, spec: TaskSpec, columns: Sequence[Column], rows: Sequence[Row]) -> TaskSpec:
-        target = (
-            named(columns, spec.target, self.target_kinds, role="target")
-            if spec.target
-            else only(columns, self.target_kinds, role="target", exclude=("split",))
-        )
-        inputs = spec.inputs or {"text": only(columns, ("text",), role="text", exclude=(target,))}
-        check_inputs(columns, inputs, self.roles)
-        labels = spec.labels or tuple(sorted({str(row[target]) for row in rows if row.get(target) not in (None, "")}))
-        if len(labels) < 2:
-            raise UnsuitableData(
-                Text(
-                    f"The column {target!r} holds {len(labels)} label(s): {', '.join(labels) or '-'}.",
-                    f"列 {target!r} 只有 {len(labels)} 个标签：{'、'.join(labels) or '-'}。",
-                ),
-                Text(
-                    "A classifier needs rows of at least two labels. Check --target, or add rows of another label.",
-                    "分类任务至少需要两个标签的数据。请检查 --target，或补充其他标签的数据。",
-                ),
-            )
-        metric = spec.metric or "accuracy"
-        if metric not in METRICS:
-            raise InvalidConfig(
-                Text(f"There is no metric named {metric!r} for this task.", f"此任务没有名为 {metric!r} 的指标。"),
-                Text(f"Choose one of: {', '.join(METRICS)}.", f"可选指标：{'、'.join(METRICS)}。"),
-            )
-        return replace(spec, target=target, inputs=inputs, labels=labels, metric=metric)
+        spec = with_target(spec, columns)
+        inputs = spec.inputs or {"text": only(columns, ("text",), role="text", exclude=(spec.target or "",))}
+        check_inputs(columns, inputs, self.roles, self.further)
+        return with_labels(replace(spec, inputs=inputs), rows)
 
     def output(self, spec: TaskSpec) -> Output:
         return Output("classes", len(spec.labels))
 
     def examples(self, spec: TaskSpec, rows: Sequence[Row]) -> Examples:
-        target = spec.target or ""
-        number = {label: i for i, label in enumerate(spec.labels)}
-        texts = [str(row.get(spec.inputs["text"]) or "") for row in rows]
-        known = bool(rows) and all(target in row for row in rows)
-        targets = np.array([number.get(str(row[target]), -1) for row in rows], np.int64) if known else None
-        return Examples({"text": texts}, rows, targets)
+        kinds = {column: spec.kinds.get(column, "text") for column in spec.inputs.values()}
+        inputs = {role: read_cells(rows, column, kinds[column]) for role, column in spec.inputs.items()}
+        return Examples(inputs, rows, class_targets(spec, rows))
 
     def decode(self, spec: TaskSpec, scores: Any, examples: Examples) -> list[Answer]:
-        return [
-            ClassAnswer(
-                spec.labels[int(row.argmax())], float(row.max()), dict(zip(spec.labels, row.tolist(), strict=True))
-            )
-            for row in np.asarray(scores)
-        ]
+        return class_answers(spec, scores)
 
     def tally(self, spec: TaskSpec, scores: Any, examples: Examples) -> Mapping[str, Tally]:
         truth, _ = with_outside(np.asarray(examples.targets), spec, examples.rows)

@@ -75,6 +75,17 @@ def check_what_is_absent_is_not_found(make_blobs: MakeBlobs, folder: Path) -> No
     assert not (folder / "copy").exists()
 
 
+def check_bytes_lie_in_a_local_file(make_blobs: MakeBlobs, folder: Path) -> None:
+    """The file of an id holds its bytes; an unknown or removed id is ``NotFound``."""
+    blobs = make_blobs(folder)
+    ids = {blobs.write(data): data for data in SAMPLES}
+    assert {id: blobs.local(id).read_bytes() for id in ids} == ids
+    blobs.remove(next(iter(ids)))
+    for id in (next(iter(ids)), hashlib.sha256(b"never").hexdigest(), "../../etc/passwd", ""):
+        with pytest.raises(NotFound):
+            blobs.local(id)
+
+
 def check_removed_bytes_are_gone(make_blobs: MakeBlobs, folder: Path) -> None:
     """Removing forgets one blob and no other, twice as well as once; writing brings it back."""
     blobs = make_blobs(folder)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import isfinite
 
 import numpy
 
-from tuneworks.core.answers import Answer, ClassAnswer, Span, SpansAnswer
+from tuneworks.core.answers import Answer, ClassAnswer, NumberAnswer, Span, SpansAnswer
 from tuneworks.core.contracts import Detector, Window
 from tuneworks.core.types import Feedback, TaskSpec
 
 LABELS = ("billing", "delivery", "other")
 CLASSES = TaskSpec(task="text-classification", inputs={"text": "text"}, target="topic", labels=LABELS)
 SPANS = TaskSpec(task="token-classification", inputs={"text": "text"}, target="spans", labels=LABELS)
-SPECS = (CLASSES, SPANS)
+NUMBERS = TaskSpec(task="tabular-regression", inputs={"area": "area"}, target="price")
+SPECS = (CLASSES, SPANS, NUMBERS)
+Random = numpy.random.Generator
+Judged = tuple[Answer, Feedback]
 MOST_FALSE_ALARMS = 4
 NULL_WINDOWS = 40
 
@@ -26,14 +28,11 @@ def check_detector(detector: Detector) -> None:
 
 
 def window(spec: TaskSpec, rows: int, seed: int, *, moved: float = 0.0, wrong: float = 0.1) -> Window:
-    """Judged predictions: features and labels moved by ``moved``, a share ``wrong`` of the answers wrong."""
+    """Judged predictions: features and answers moved by ``moved``, a share ``wrong`` of the answers wrong."""
     random = numpy.random.default_rng(seed)
-    shares = numpy.array([0.5, 0.3, 0.2]) * (1 - min(1.0, moved)) + numpy.array([0, 0, 1.0]) * min(1.0, moved)
-    labels = [LABELS[number] for number in random.choice(3, rows, p=shares)]
+    judged = JUDGED[spec.task or ""](random, rows, moved, wrong)
     features = random.normal(moved, 1.0, (rows, 8)).astype(numpy.float32)
-    answers = [_answer(spec, label) for label in labels]
-    verdicts = [_verdict(spec, label, bool(random.random() < wrong)) for label in labels]
-    return Window(features, answers, list(zip(answers, verdicts, strict=True)))
+    return Window(features, [answer for answer, _ in judged], judged)
 
 
 def check_empty_windows_say_nothing(detector: Detector) -> None:
@@ -81,18 +80,47 @@ def check_steady_data_are_quiet(detector: Detector) -> None:
         assert raised <= MOST_FALSE_ALARMS, f"{_name(detector)} raised {raised} of {NULL_WINDOWS} times on steady data"
 
 
-def _answer(spec: TaskSpec, label: str) -> Answer:
-    if spec.task == "token-classification":
-        return SpansAnswer((Span(0, 4, label),))
-    return ClassAnswer(label, 0.9, {name: 0.9 if name == label else 0.05 for name in LABELS})
+def _labels(random: Random, rows: int, moved: float, wrong: float) -> list[tuple[str, str]]:
+    """Answered and true labels."""
+    shares = numpy.array([0.5, 0.3, 0.2]) * (1 - min(1.0, moved)) + numpy.array([0, 0, 1.0]) * min(1.0, moved)
+    answered = random.choice(3, rows, p=shares)
+    true = (answered + (random.random(rows) < wrong)) % 3
+    return [(LABELS[first], LABELS[second]) for first, second in zip(answered, true, strict=True)]
 
 
-def _verdict(spec: TaskSpec, label: str, wrong: bool) -> Feedback:
-    true = LABELS[(LABELS.index(label) + wrong) % len(LABELS)]
-    value: str | Sequence[dict[str, object]] = true
-    if spec.task == "token-classification":
-        value = [{"start": 0, "end": 4, "label": true}]
-    return Feedback("", "", value=value, correct=not wrong)
+def _judged_classes(random: Random, rows: int, moved: float, wrong: float) -> list[Judged]:
+    return [
+        (
+            ClassAnswer(label, 0.9, {name: 0.9 if name == label else 0.05 for name in LABELS}),
+            Feedback("", "", value=true, correct=label == true),
+        )
+        for label, true in _labels(random, rows, moved, wrong)
+    ]
+
+
+def _judged_spans(random: Random, rows: int, moved: float, wrong: float) -> list[Judged]:
+    return [
+        (
+            SpansAnswer((Span(0, 4, label),)),
+            Feedback("", "", value=[{"start": 0, "end": 4, "label": true}], correct=label == true),
+        )
+        for label, true in _labels(random, rows, moved, wrong)
+    ]
+
+
+def _judged_numbers(random: Random, rows: int, moved: float, wrong: float) -> list[Judged]:
+    """Answers that are a little off, wrong ones ten times as far."""
+    answers = random.normal(100 + 20 * moved, 10, rows)
+    errors = numpy.abs(random.normal(0, 1, rows)) * numpy.where(random.random(rows) < wrong, 10, 1)
+    return [
+        (NumberAnswer(answer), Feedback("", "", value=answer + error, correct=False, error=error))
+        for answer, error in zip(answers.tolist(), errors.tolist(), strict=True)
+    ]
+
+
+JUDGED = {
+    spec.task: judged for spec, judged in zip(SPECS, (_judged_classes, _judged_spans, _judged_numbers), strict=True)
+}
 
 
 def _name(detector: Detector) -> str:

