@@ -163,3 +163,16 @@ def test_starting_from_the_optimum_stays_there() -> None:
     task, _ = linear.problem(blocks, targets, CLASSES)
     best = linear.fit(task, 1.0, iterations=1000)
     assert np.allclose(linear.fit(task, 1.0, start=best), best, atol=1e-3)
+
+
+def test_columns_no_row_uses_cost_nothing_and_weigh_nothing() -> None:
+    blocks, targets = blocks_and_targets()
+    wide = sparse.hstack([blocks[1][:, :10], sparse.csr_matrix((len(targets), 500)), blocks[1][:, 10:]]).tocsr()
+    task, scales = linear.problem([wide], targets, CLASSES)
+    assert task.widths == [30]
+    head = linear.to_head(task, linear.fit(task, 3.0), scales)
+    narrow, narrow_scales = linear.problem([blocks[1]], targets, CLASSES)
+    expected = linear.to_head(narrow, linear.fit(narrow, 3.0), narrow_scales)
+    assert head["weight_0"].shape == (530, CLASSES)
+    assert (head["weight_0"][10:510] == 0).all()
+    assert np.allclose(np.delete(head["weight_0"], range(10, 510), axis=0), expected["weight_0"])

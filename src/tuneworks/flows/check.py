@@ -19,6 +19,7 @@ from tuneworks.flows.references import dataset_of
 from tuneworks.flows.rows import read_rows
 from tuneworks.flows.truncation import cut_by_model
 from tuneworks.statistics import splits
+from tuneworks.statistics.targets import labels_in
 
 SEVERITIES = ("error", "warning", "note")
 
@@ -72,7 +73,10 @@ def _by_kinds(task: Task, spec: TaskSpec, columns: Sequence[Column], rows: Seque
         role: next(c.name for kind in kinds for c in columns if c.kind == kind and c.name != target)
         for role, kinds in task.roles.items()
     }
-    return replace(spec, target=target, inputs=inputs, split=splits.own_column(columns, rows) or "content")
+    named = next((c.kind for c in columns if c.name == target), None) in ("category", "labels", "spans")
+    labels = {label for row in rows for label in labels_in(row.get(target or ""))} if named else set()
+    split = splits.own_column(columns, rows) or "content"
+    return replace(spec, target=target, inputs=inputs, labels=tuple(sorted(labels)), split=split)
 
 
 def _findings(rows: Sequence[Row], spec: TaskSpec, sides: Sequence[str], listener: Listener) -> Iterator[Finding]:

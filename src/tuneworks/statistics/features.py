@@ -19,10 +19,23 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Scale:
-    """How a block is centred and scaled so that its rows have a mean square norm of one."""
+    """How a block is centred and scaled so that its rows have a mean square norm of one.
+
+    ``used``: the columns of a sparse block that any row uses, of ``width`` in all; the others teach nothing.
+    """
 
     mean: Floats
     factor: Floats
+    width: int
+    used: NDArray[np.int64] | None = None
+
+    def widened(self, rows: Any) -> Any:
+        """Rows for the used columns as rows for all, those of unused ones zero."""
+        if self.used is None:
+            return rows
+        wide = np.zeros((self.width, *rows.shape[1:]), rows.dtype)
+        wide[self.used] = rows
+        return wide
 
 
 def scale_of(block: Block) -> Scale:
@@ -30,18 +43,21 @@ def scale_of(block: Block) -> Scale:
     width = block.shape[1]
     if sparse.issparse(block):
         square_norm = float(block.multiply(block).sum()) / max(1, block.shape[0])
-        factor = np.full(width, 1.0 / np.sqrt(square_norm) if square_norm > 0 else 1.0, dtype=np.float32)
-        return Scale(np.zeros(width, dtype=np.float32), factor)
+        used = np.unique(block.tocsr().indices).astype(np.int64)
+        count = len(used)
+        factor = np.full(count, 1.0 / np.sqrt(square_norm) if square_norm > 0 else 1.0, dtype=np.float32)
+        return Scale(np.zeros(count, dtype=np.float32), factor, width, used if count < width else None)
     deviation = block.std(axis=0, dtype=np.float64)
     deviation[deviation < 1e-8] = np.inf
     factor = (1.0 / (deviation * np.sqrt(width))).astype(np.float32)
-    return Scale(block.mean(axis=0, dtype=np.float64).astype(np.float32), factor)
+    return Scale(block.mean(axis=0, dtype=np.float64).astype(np.float32), factor, width)
 
 
 def scaled(block: Block, scale: Scale) -> Block:
     """The block on its scale."""
     if sparse.issparse(block):
-        return block.multiply(scale.factor[None, :]).tocsr().astype(np.float32)
+        held = block if scale.used is None else block[:, scale.used]
+        return held.multiply(scale.factor[None, :]).tocsr().astype(np.float32)
     return (block - scale.mean) * scale.factor
 
 

@@ -155,7 +155,8 @@ def to_head(task: Problem, point: Floats, scales: Sequence[Scale], temperature: 
     for number, (rows, scale) in enumerate(zip(_blocks_of(point, [len(s.mean) for s in scales]), scales, strict=True)):
         weight = rows * scale.factor[:, None]
         bias -= scale.mean.astype(np.float64) @ weight
-        head[f"weight_{number}"] = np.ascontiguousarray(_unscaled(task, weight) / temperature, dtype=np.float32)
+        ready = np.asarray(_unscaled(task, weight) / temperature, dtype=np.float32)
+        head[f"weight_{number}"] = np.ascontiguousarray(scale.widened(ready))
     centre = 0.0 if task.centre is None else task.centre
     head["bias"] = (_unscaled(task, bias) / temperature + centre).astype(np.float32)
     return head
