@@ -21,7 +21,7 @@ demo: $(STAMP)  ## the whole life of a model, on real data, in two languages
 	$(BIN)/python examples/demo.py
 
 test: $(STAMP)  ## every promise, without the long runs
-	$(BIN)/python -m pytest -m "not long"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not long" -n 2 --dist loadfile
 
 check: $(STAMP)  ## format, lint, types and the rules of the house; under 20 seconds
 	$(BIN)/ruff format --check .
