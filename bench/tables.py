@@ -6,18 +6,14 @@ python -m bench.tables [DATA SET ...]
 from __future__ import annotations
 
 import csv
-import json
 import sys
-import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import tuneworks
-from bench.quality import data_folder, peak_megabytes, read, validated
+from bench.harness import chosen, data_folder, each, read, tell, tuned
 from tuneworks.core.evaluation import Comparison
 from tuneworks.core.text import plain
 from tuneworks.core.types import ModelVersion, Recipe, RunConfig, TaskSpec
@@ -62,64 +58,39 @@ def credit(target: str) -> TaskSpec:
 
 
 def main(names: Sequence[str]) -> int:
-    known: dict[str, Callable[[], bool]] = {name: partial(run, name, trial) for name, trial in trials().items()}
-    known["online_shopping_10_cats"] = mixed
-    reached = [known[name]() for name in names or known]
-    return 0 if all(reached) else 1
+    known = {name: partial(run, name=name, trial=trial) for name, trial in trials().items()}
+    return each({**known, "online_shopping_10_cats": mixed}, names)
 
 
-def run(name: str, trial: Trial) -> bool:
+def run(workspace: tuneworks.Workspace, *, name: str, trial: Trial) -> bool:
     """Choose on validation, tune the winner, print its test score; whether the floor was reached."""
-    with tempfile.TemporaryDirectory() as folder, tuneworks.Workspace.open(Path(folder) / ".tuneworks") as workspace:
-        tuneworks.add(trial.rows(), name=name, kinds=trial.kinds, workspace=workspace)
-        several = len(trial.recipes) > 1
-        chosen = max(trial.recipes, key=lambda recipe: validated(workspace, name, trial.spec, recipe, several=several))
-        version = tuned(workspace, name, trial.spec, chosen, trial.floor)
-        value = version.scores[trial.spec.metric or ""].value
-        return value <= trial.floor if trial.less_is_better else value >= trial.floor
+    tuneworks.add(trial.rows(), name=name, kinds=trial.kinds, workspace=workspace)
+    recipe = chosen(workspace, name, trial.spec, trial.recipes)
+    outcome = tuned(workspace, RunConfig(dataset=name, spec=trial.spec, recipe=recipe))
+    tell(name, outcome, trial.floor)
+    return outcome.value <= trial.floor if trial.less_is_better else outcome.value >= trial.floor
 
 
-def tuned(
-    workspace: tuneworks.Workspace, name: str, spec: TaskSpec, recipe: Recipe, floor: float | None = None
-) -> ModelVersion:
-    """The version that comes of a recipe, its scores and comparisons printed."""
-    began = time.monotonic()
-    version = tuneworks.tune(config=RunConfig(dataset=name, spec=spec, recipe=recipe), workspace=workspace)
-    report = json.loads((workspace.reports / version.label / "report.json").read_text(encoding="utf-8"))
-    evaluation = report["evaluation"]
-    score = version.scores[evaluation["metric"]]
-    print(
-        f"{name}: {evaluation['metric']} {score.value:.4f} [{score.low:.4f}, {score.high:.4f}]"
-        f"{f' (floor {floor})' if floor else ''} by {recipe.method} on {recipe.base}; {evaluation['rows']} test rows; "
-        f"{time.monotonic() - began:.0f} s; peak {peak_megabytes():.0f} MB",
-        flush=True,
-    )
-    for comparison in report["comparisons"]:
-        gain = comparison["difference"]
-        print(
-            f"    over {comparison['name']['en']} {comparison['champion']['value']:.4f}: "
-            f"{gain['value']:+.4f} [{gain['low']:+.4f}, {gain['high']:+.4f}]"
-        )
-    return version
-
-
-def mixed() -> bool:
+def mixed(workspace: tuneworks.Workspace) -> bool:
     """A text and a category together against each alone, paired on the same test rows."""
     name, inputs = "online_shopping_10_cats", {"text": "text", "category": "category"}
     text = TaskSpec(task="text-classification", inputs={"text": "text"}, target="label")
     table = TaskSpec(task="tabular-classification", inputs={"category": "category"}, target="label", metric="accuracy")
     beside = Recipe({"text": (NGRAMS,), "category": (COLUMNS,)}, "head")
-    with tempfile.TemporaryDirectory() as folder, tuneworks.Workspace.open(Path(folder) / ".tuneworks") as workspace:
-        tuneworks.add(list(read(name)), name=name, workspace=workspace)
-        alone = [
-            tuned(workspace, name, text, Recipe(NGRAMS, "head")),
-            tuned(workspace, name, table, LINEAR),
-        ]
-        both = tuned(workspace, name, TaskSpec(task="text-classification", inputs=inputs, target="label"), beside)
-        best = max(alone, key=lambda version: version.scores["accuracy"].value)
-        gain = paired(workspace, best, both).difference
-        print(f"    together over {best.label}: {gain.value:+.4f} [{gain.low:+.4f}, {gain.high:+.4f}]", flush=True)
-        return gain.high >= 0
+    tuneworks.add(list(read(name)), name=name, workspace=workspace)
+    asked = (
+        (text, Recipe(NGRAMS, "head")),
+        (table, LINEAR),
+        (TaskSpec(task="text-classification", inputs=inputs, target="label"), beside),
+    )
+    outcomes = [tuned(workspace, RunConfig(dataset=name, spec=spec, recipe=recipe)) for spec, recipe in asked]
+    for outcome in outcomes:
+        tell(name, outcome)
+    *alone, both = outcomes
+    best = max(alone, key=lambda outcome: outcome.value)
+    gain = paired(workspace, best.version, both.version).difference
+    print(f"    together over {best.version.label}: {gain.value:+.4f} [{gain.low:+.4f}, {gain.high:+.4f}]", flush=True)
+    return gain.high >= 0
 
 
 def paired(workspace: tuneworks.Workspace, champion: ModelVersion, challenger: ModelVersion) -> Comparison:

@@ -5,17 +5,14 @@ python -m bench.texts [NAME ...]
 
 from __future__ import annotations
 
-import json
 import sys
-import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import tuneworks
-from bench.quality import E5, MINILM, data_folder, peak_megabytes, validated
+from bench.harness import E5, MINILM, chosen, each, read, tell, tuned
 from tuneworks.core.types import Recipe, RunConfig, TaskSpec
 from tuneworks.language.mentions import by_wording
 
@@ -52,49 +49,16 @@ def trials() -> dict[str, Trial]:
 
 
 def main(names: Sequence[str]) -> int:
-    missed = 0
-    for name in names or trials():
-        with (
-            tempfile.TemporaryDirectory() as folder,
-            tuneworks.Workspace.open(Path(folder) / ".tuneworks") as workspace,
-        ):
-            missed += not run(workspace, name, trials()[name])
-    return 1 if missed else 0
+    return each({name: partial(run, name=name, trial=trial) for name, trial in trials().items()}, names)
 
 
-def run(workspace: tuneworks.Workspace, name: str, trial: Trial) -> bool:
+def run(workspace: tuneworks.Workspace, *, name: str, trial: Trial) -> bool:
     """Choose on validation, tune the winner, print its test score; whether the floor was reached."""
     tuneworks.add(list(trial.rows()), name=name, workspace=workspace)
-    several = len(trial.recipes) > 1
-    chosen = max(trial.recipes, key=lambda recipe: validated(workspace, name, trial.spec, recipe, several=several))
-    began = time.monotonic()
-    config = RunConfig(name=name, dataset=name, spec=trial.spec, recipe=chosen)
-    version = tuneworks.tune(config=config, workspace=workspace)
-    report = json.loads((workspace.reports / version.label / "report.json").read_text(encoding="utf-8"))
-    metric = report["evaluation"]["metric"]
-    score = version.scores[metric]
-    print(
-        f"{name}: {metric} {score.value:.4f} [{score.low:.4f}, {score.high:.4f}] (floor {trial.floor}) on "
-        f"{chosen.base}; {report['evaluation']['rows']} test rows; {time.monotonic() - began:.0f} s; "
-        f"peak {peak_megabytes():.0f} MB",
-        flush=True,
-    )
-    for other in trial.scores:
-        print(f"    {other} {version.scores[other].value:.4f}")
-    for comparison in report["comparisons"]:
-        gain = comparison["difference"]
-        print(
-            f"    over {comparison['name']['en']} {comparison['champion']['value']:.4f}: "
-            f"{gain['value']:+.4f} [{gain['low']:+.4f}, {gain['high']:+.4f}]",
-            flush=True,
-        )
-    return score.value >= trial.floor
-
-
-def read(name: str) -> Rows:
-    for split in ("train", "validation", "test"):
-        for line in (data_folder() / name / f"{split}.jsonl").read_text(encoding="utf-8").splitlines():
-            yield {**json.loads(line), "split": split}
+    recipe = chosen(workspace, name, trial.spec, trial.recipes)
+    outcome = tuned(workspace, RunConfig(name=name, dataset=name, spec=trial.spec, recipe=recipe))
+    tell(name, outcome, trial.floor, trial.scores)
+    return outcome.value >= trial.floor
 
 
 def finre_sets() -> Rows:

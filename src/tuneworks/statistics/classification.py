@@ -26,7 +26,7 @@ from tuneworks.statistics.counts import (
     weighted_f1,
 )
 from tuneworks.statistics.curves import precision_recall_chart, reliability_chart, roc_chart
-from tuneworks.statistics.intervals import intervals
+from tuneworks.statistics.intervals import intervals, must_have_rows
 from tuneworks.statistics.ranking import Ranking, areas, average_precisions
 
 METRICS = {
@@ -54,7 +54,7 @@ def evaluate_classes(
     the row's target, is a class of its own with F1 0, so that not knowing many labels costs as much as it should.
     ``scores`` (N, C) probabilities. A metric the rows cannot define (ROC AUC of a single class) is left out.
     """
-    truth, scores = _checked(truth, scores, spec)
+    truth, scores = checked(np.asarray(truth, dtype=np.int64), scores, spec)
     truth, outside = with_outside(truth, spec, rows)
     answers, labels = scores.argmax(axis=1), (*spec.labels, *outside)
     tallies = class_tallies(truth, scores)
@@ -140,13 +140,10 @@ def chosen_metric(metric: str, known: Mapping[str, Any]) -> str:
     )
 
 
-def _checked(truth: ndarray, scores: ndarray, spec: TaskSpec) -> tuple[ndarray, ndarray]:
-    truth, scores = np.asarray(truth, dtype=np.int64), np.asarray(scores, dtype=np.float64)
-    if len(truth) == 0:
-        raise UnsuitableData(
-            Text("There are no rows to score.", "没有可评分的行。"),
-            Text("Give at least one held-out row with a known answer.", "请至少提供一行已知答案的留出数据。"),
-        )
+def checked(truth: ndarray, scores: ndarray, spec: TaskSpec) -> tuple[ndarray, ndarray]:
+    """Truth and finite scores (N, C), one column a label; raises where there are no rows or other scores."""
+    scores = np.asarray(scores, dtype=np.float64)
+    must_have_rows(len(truth))
     if scores.shape != (len(truth), len(spec.labels)) or not np.isfinite(scores).all():
         expected = f"({len(truth)}, {len(spec.labels)})"
         raise InvalidInput(

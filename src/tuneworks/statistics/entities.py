@@ -12,7 +12,6 @@ from numpy import ndarray
 from scipy.sparse import csr_array
 
 from tuneworks.core.answers import Span
-from tuneworks.core.errors import UnsuitableData
 from tuneworks.core.evaluation import Evaluation, Matrix, Mistake, Table, Tally
 from tuneworks.core.text import Text
 from tuneworks.core.types import Score, TaskSpec
@@ -30,7 +29,7 @@ from tuneworks.statistics.counts import (
     report_table,
     weighted_f1,
 )
-from tuneworks.statistics.intervals import intervals
+from tuneworks.statistics.intervals import intervals, must_have_rows
 from tuneworks.statistics.iob2 import Units, spans_of_tags, tags_of_spans
 
 __all__ = ["METRICS", "SpanRows", "entity_tallies", "evaluate_entities", "spans_of_tags", "tags_of_spans"]
@@ -66,11 +65,7 @@ def evaluate_entities(
 
     ``spec.labels`` gives the order of types; types met beyond it follow in alphabetical order.
     """
-    if not held_out.truth:
-        raise UnsuitableData(
-            Text("There are no rows to score.", "没有可评分的行。"),
-            Text("Give at least one held-out row with a known answer.", "请至少提供一行已知答案的留出数据。"),
-        )
+    must_have_rows(len(held_out.truth))
     types, tags = _types(held_out, spec.labels), _Tags.of(held_out)
     sums = _span_counts(held_out, types)
     tallies = _span_tallies(sums) | tags.tallies()

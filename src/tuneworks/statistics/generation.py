@@ -16,11 +16,10 @@ import numpy as np
 from numpy import ndarray
 
 from tuneworks.core.asking import Examples
-from tuneworks.core.errors import UnsuitableData
 from tuneworks.core.evaluation import Chart, Evaluation, Line, Mistake, Table, Tally
 from tuneworks.core.text import Text, plain
 from tuneworks.core.types import TaskSpec
-from tuneworks.statistics.intervals import intervals
+from tuneworks.statistics.intervals import intervals, must_have_rows
 
 ORDERS = 6
 BETA = 2
@@ -106,11 +105,7 @@ def text_tallies(answers: Sequence[str], truths: Sequence[str]) -> dict[str, Tal
 
 def evaluate_texts(spec: TaskSpec, scores: Sequence[Any], examples: Examples) -> Evaluation:
     """Scores with intervals, lengths, confidence against ROUGE-L, and the answers furthest from the truth."""
-    if len(examples) == 0:
-        raise UnsuitableData(
-            Text("There are no rows to score.", "没有可评分的行。"),
-            Text("Give at least one held-out row with a known answer.", "请至少提供一行已知答案的留出数据。"),
-        )
+    must_have_rows(len(examples))
     answers, truths = [text_of(one) for one in scores], list(examples.targets)
     tallies = text_tallies(answers, truths)
     near = np.asarray(tallies["rouge_l"].sums)[:, 0]

@@ -125,7 +125,11 @@ def _chunks(rows: int, resamples: int, seed: int) -> Iterator[ndarray]:
 
 
 def _rows(tally: Tally) -> int:
-    rows = int(tally.sums.shape[0])
+    return must_have_rows(int(tally.sums.shape[0]))
+
+
+def must_have_rows(rows: int) -> int:
+    """The number of rows to score; raises ``UnsuitableData`` where there is none."""
     if rows == 0:
         raise UnsuitableData(
             Text("There are no rows to score.", "没有可评分的行。"),

@@ -11,12 +11,11 @@ from numpy import ndarray
 from scipy.sparse import csr_array
 from scipy.stats import rankdata
 
-from tuneworks.core.errors import InvalidInput, UnsuitableData
 from tuneworks.core.evaluation import Chart, Evaluation, Line, Mistake, Tally
 from tuneworks.core.text import Text, plain
 from tuneworks.core.types import TaskSpec
 from tuneworks.statistics.calibration import BINS, bins_of, reliability_table
-from tuneworks.statistics.classification import chosen_metric
+from tuneworks.statistics.classification import checked, chosen_metric
 from tuneworks.statistics.counts import (
     MICRO,
     Averages,
@@ -70,7 +69,7 @@ class LabelRows:
 
 def label_rows(truth: ndarray, scores: ndarray, *, spec: TaskSpec, rows: Sequence[Mapping[str, Any]]) -> LabelRows:
     """Truth and scores, with labels of the rows' target that ``spec.labels`` does not list as columns of their own."""
-    truth, scores = _checked(truth, scores, spec)
+    truth, scores = checked(np.asarray(truth, dtype=np.float64), scores, spec)
     known = set(spec.labels)
     beyond = [[name for name in row.get(spec.target or "") or () if name not in known] for row in rows]
     outside = sorted({name for names in beyond for name in names})
@@ -220,22 +219,3 @@ def _mistakes(held_out: LabelRows, spec: TaskSpec, rows: Sequence[Mapping[str, A
         )
         for i in worst.tolist()
     )
-
-
-def _checked(truth: ndarray, scores: ndarray, spec: TaskSpec) -> tuple[ndarray, ndarray]:
-    truth, scores = np.asarray(truth, dtype=np.float64), np.asarray(scores, dtype=np.float64)
-    if len(truth) == 0:
-        raise UnsuitableData(
-            Text("There are no rows to score.", "没有可评分的行。"),
-            Text("Give at least one held-out row with a known answer.", "请至少提供一行已知答案的留出数据。"),
-        )
-    if scores.shape != (len(truth), len(spec.labels)) or not np.isfinite(scores).all():
-        expected = f"({len(truth)}, {len(spec.labels)})"
-        raise InvalidInput(
-            Text(
-                f"The model's scores are not finite numbers of shape {expected}; their shape is {scores.shape}.",
-                f"模型给出的分数应为形状 {expected} 的有限数值，实际形状为 {scores.shape}。",
-            ),
-            Text("Tune again with a smaller learning rate.", "请用更小的学习率重新微调。"),
-        )
-    return truth, scores

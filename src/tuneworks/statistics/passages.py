@@ -15,12 +15,11 @@ import numpy as np
 from numpy import ndarray
 
 from tuneworks.core.answers import PassageAnswer
-from tuneworks.core.errors import UnsuitableData
 from tuneworks.core.evaluation import Evaluation, Mistake, Table, Tally
 from tuneworks.core.text import Text
 from tuneworks.core.types import TaskSpec
 from tuneworks.statistics.classification import chosen_metric
-from tuneworks.statistics.intervals import intervals
+from tuneworks.statistics.intervals import intervals, must_have_rows
 from tuneworks.statistics.references import Reference, simplified, tokens
 
 METRICS = {
@@ -60,11 +59,7 @@ def passage_tallies(held_out: PassageRows) -> dict[str, Tally]:
 
 def evaluate_passages(held_out: PassageRows, *, spec: TaskSpec, rows: Sequence[Mapping[str, Any]]) -> Evaluation:
     """Scores with intervals, a table of questions with and without answer, and the mistakes."""
-    if not held_out.answers:
-        raise UnsuitableData(
-            Text("There are no rows to score.", "没有可评分的行。"),
-            Text("Give at least one held-out row with a known answer.", "请至少提供一行已知答案的留出数据。"),
-        )
+    must_have_rows(len(held_out.answers))
     tallies = passage_tallies(held_out)
     sums = tallies["answer_f1"].sums
     return Evaluation(

@@ -14,7 +14,7 @@ from tuneworks.core.errors import InvalidConfig, InvalidInput, UnsuitableData
 from tuneworks.core.evaluation import Chart, Evaluation, Line, Mistake, Table, Tally
 from tuneworks.core.text import Text, plain
 from tuneworks.core.types import TaskSpec
-from tuneworks.statistics.intervals import intervals
+from tuneworks.statistics.intervals import intervals, must_have_rows
 
 METRICS = {
     "mae": Text("mean absolute error", "平均绝对误差"),
@@ -162,11 +162,7 @@ def _mistakes(
 
 def _checked(truth: ndarray, answers: ndarray) -> tuple[ndarray, ndarray]:
     truth, answers = np.asarray(truth, dtype=np.float64), np.asarray(answers, dtype=np.float64)
-    if not np.isfinite(truth).any():
-        raise UnsuitableData(
-            Text("There are no rows to score.", "没有可评分的行。"),
-            Text("Give at least one held-out row with a known answer.", "请至少提供一行已知答案的留出数据。"),
-        )
+    must_have_rows(int(np.isfinite(truth).sum()))
     if answers.shape != truth.shape or not np.isfinite(answers).all():
         raise InvalidInput(
             Text(
