@@ -49,6 +49,10 @@ def test_quantiles_are_a_box_a_step_with_the_truth_as_a_dot() -> None:
     assert boxes((0.5,), ((1.0,), (1.0,))).count("<rect") == 2
 
 
+def test_many_numbers_are_shown_by_their_ends() -> None:
+    assert form([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.25], {}, None, plainly) == "1, 2, 3, 4, …, 7.25"
+
+
 def test_anything_else_is_shown_as_any_cell() -> None:
     assert form("late", {}, None, plainly) == "late"
     assert form([], {"text": TEXT}, None, plainly) == "[]"

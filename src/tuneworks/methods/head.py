@@ -78,8 +78,11 @@ class Head(Method):
         for number, strength in enumerate(sorted(options.strengths)):
             for part, fold in enumerate(folds, start=1):
                 fold.strengthen(strength)
-                yield Step(number * len(folds) + part, total, CHOOSING, {"strength": strength})
+                if part < len(folds):
+                    yield Step(number * len(folds) + part, total, CHOOSING)
             trials.append(_trial(job, rows, strength, folds))
+            measured = {"validation": trials[-1].measured}
+            yield Step((number + 1) * len(folds), total, CHOOSING, measured)
             if len(trials) > PATIENCE and max(trials) not in trials[-PATIENCE:]:
                 break
         best = max(trials)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -48,8 +49,9 @@ def curve_chart(chart: Chart) -> Markup:
 
 
 def training_charts(history: Sequence[Mapping[str, Any]]) -> list[Markup]:
-    """One chart for all losses, one for every other value, over the training steps."""
-    names = list(dict.fromkeys(name for moment in history for name in moment.get("values", {})))
+    """One chart for all losses, one for every other value that was told more than once, over the training steps."""
+    told = Counter(name for moment in history for name in moment.get("values", {}))
+    names = [name for name, times in told.items() if times > 1]
     losses = [name for name in names if "loss" in name]
     groups = ([losses] if losses else []) + [[name] for name in names if name not in losses]
     return [_training_chart(history, group) for group in groups]

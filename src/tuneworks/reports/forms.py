@@ -12,6 +12,7 @@ from tuneworks.core.text import Text
 from tuneworks.reports.svg import both, drawing, element, line
 
 AROUND = 60
+SHOWN_NUMBERS = 5
 BOX_WIDTH, BOX_HEIGHT, STEP = 10.0, 90.0, 14.0
 NO_ANSWER = Text("no answer", "无答案")
 NOTHING = Text("none", "无")
@@ -52,6 +53,9 @@ def form(value: Any, inputs: Mapping[str, Any], truth: Any, show: Callable[[Any]
     plain = to_plain(value)
     if isinstance(plain, Mapping) and plain.get("kind") in FORMS:
         return FORMS[plain["kind"]](plain, inputs, truth)
+    if isinstance(plain, list) and len(plain) > SHOWN_NUMBERS and all(isinstance(one, (int, float)) for one in plain):
+        ends = [*plain[: SHOWN_NUMBERS - 1], "…", plain[-1]]
+        return escape(", ".join(f"{one:.4g}" if isinstance(one, float) else str(one) for one in ends))
     spans = plain if isinstance(plain, list) and _are_spans(plain) else None
     text = _text_holding(spans, inputs) if spans is not None else None
     return marked(text, spans) if spans is not None and text is not None else show(value)

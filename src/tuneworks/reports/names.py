@@ -50,6 +50,7 @@ SERIES = {
     "train_loss": Text("training loss", "训练损失"),
     "validation_loss": Text("validation loss", "验证损失"),
     "learning_rate": Text("learning rate", "学习率"),
+    "validation": Text("on validation rows, more is better", "验证集上的表现，越大越好"),
 }
 SETTINGS = {
     "task": Text("task", "任务"),
