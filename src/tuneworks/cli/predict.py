@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import click
 
 from tuneworks.cli import shared
-from tuneworks.cli.answers import answer_line
 from tuneworks.cli.commands import argument, option, verb
 from tuneworks.cli.session import Session, as_json
 from tuneworks.core.text import Text
@@ -61,6 +60,8 @@ def command(session: Session, deployment: str, file: str, layout: str, key: str 
 
 def _written(prediction: Prediction, *, whole: bool) -> str:
     if not whole and sys.stdout.isatty():
+        from tuneworks.cli.answers import answer_line
+
         return f"{prediction.key or prediction.id}  {answer_line(prediction)}"
     short = {"id": prediction.id, "key": prediction.key, "answer": prediction.answer}
     return as_json(prediction if whole else short)
