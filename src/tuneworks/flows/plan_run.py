@@ -201,8 +201,8 @@ def _must_have_rows(data: Data, dataset: Dataset) -> None:
                 f"{dataset.rows} 行数据中没有任何一行被分到：{'、'.join(empty)}。",
             ),
             Text(
-                "Add more rows with other inputs (some dozens at least; rows with equal inputs stay on one side), or name "
-                "a split column: --set spec.split='column(NAME)'.",
+                "Add more rows with other inputs (some dozens at least; rows with equal inputs stay on one side), or "
+                "name a split column: --set spec.split='column(NAME)'.",
                 "输入相同的行总在同一侧：请添加输入不同的数据（至少几十行），"
                 "或指定划分列：--set spec.split='column(列名)'。",
             ),
