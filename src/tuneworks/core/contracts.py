@@ -88,12 +88,16 @@ class Base(ABC):
 
 @dataclass(frozen=True)
 class Step:
-    """One step of training: counted work with its loss; ``values`` are what curves are drawn of."""
+    """One step of training: counted work with its loss; ``values`` are what curves are drawn of.
+
+    ``state``: all that a fit needs to go on from here (file name -> bytes), made only when it is asked for.
+    """
 
     step: int
     total: int
     message: Text
     values: Mapping[str, float] = field(default_factory=dict)
+    state: Callable[[], Mapping[str, bytes]] | None = None
 
 
 @dataclass(frozen=True)
@@ -102,6 +106,8 @@ class Job:
 
     ``features`` gives a list of feature blocks of any examples, one block a base, computed once and cached by content.
     ``measure`` gives the deciding metric (higher is better) of score arrays on examples.
+    ``cache``: a folder for what can be made again. ``teacher``: the version that is gone on from, if any.
+    ``resumed``: the state of a step of an earlier attempt at this very job; the fit goes on from there.
     """
 
     output: Output
@@ -112,6 +118,9 @@ class Job:
     bases: Sequence[tuple[BaseUse, LoadedBase]]
     features: Callable[[Examples], list[Any]]
     measure: Callable[[Any, Examples], float]
+    cache: Path | None = None
+    teacher: Model | None = None
+    resumed: Mapping[str, bytes] | None = None
 
 
 Parts = Mapping[str, bytes]
@@ -160,7 +169,8 @@ class Method(ABC):
     def fit(self, job: Job) -> Generator[Step, None, Parts]:
         """Train, yielding steps; the generator's return value is the model's parts: file name -> bytes.
 
-        The head's files lie at the top of the model's folder; a tuned base's replace the base's own.
+        The head's files lie at the top of the model's folder; a tuned base's replace the base's own. A fit that was
+        resumed yields the steps that were still to come and returns the same bytes as one that never stopped.
         """
 
     @abstractmethod

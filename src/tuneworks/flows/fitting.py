@@ -68,6 +68,8 @@ def fit(
         bases,
         features=Features(bases, data.spec, output, listener),
         measure=measure_of(data.task, data.spec),
+        cache=cache,
+        teacher=champion,
     )
     parts, history = run_steps(method.fit(job), listener)
     return Fitted(uses, output, recipe.method or "", {**files, **files_in(folder, parts)}, history)
