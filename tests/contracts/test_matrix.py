@@ -40,7 +40,7 @@ def test_what_fits_together_answers_and_what_does_not_says_so(
         return
     fitted = fit(data, recipe, folder=tmp_path, cache=tmp_path)
     assert {use.address for use in fitted.uses} == {addresses[base]}
-    scores = run(fitted.open(tmp_path, data.spec), data.test, tmp_path)
+    scores = run(fitted.open(data.spec), data.test, tmp_path)
     assert all(np.isfinite(np.asarray(score)).all() for score in scores)
     assert len(data.task.decode(data.spec, scores, data.test)) == len(data.test)
 
@@ -56,7 +56,7 @@ def test_several_bases_on_a_column_stand_side_by_side(
     recipe = Recipe(dict.fromkeys(data.spec.kinds, tuple(able)), method, epochs=1)
     fitted = fit(data, recipe, folder=tmp_path, cache=tmp_path)
     assert {use.address for use in fitted.uses} == set(able)
-    scores = run(fitted.open(tmp_path, data.spec), data.test, tmp_path)
+    scores = run(fitted.open(data.spec), data.test, tmp_path)
     assert len(data.task.decode(data.spec, scores, data.test)) == len(data.test)
 
 
@@ -69,7 +69,7 @@ def test_a_learnable_sample_is_learnt(task: str, addresses: dict[str, str], tmp_
     recipe = Recipe(address, data.task.default_method)
     recipe = replace(recipe, epochs=FROM_NOTHING, learning_rate=3e-3) if method.needs_writer else recipe
     fitted = fit(data, recipe, folder=tmp_path, cache=tmp_path)
-    scores = run(fitted.open(tmp_path, data.spec), data.test, tmp_path)
+    scores = run(fitted.open(data.spec), data.test, tmp_path)
     simplest = shape_of(fitted.output.kind).prior(fitted.output, data.train, data.test)
     learnt, guessed = (data.task.tally(data.spec, made, data.test) for made in (scores, simplest))
     assert compare(guessed, learnt, metric=data.spec.metric or "", name=plain("")).won

@@ -16,7 +16,8 @@ import pytest
 from tuneworks.core import lifecycle
 from tuneworks.core.errors import Conflict, UnsuitableData
 from tuneworks.core.files import staged_beside, write_atomically
-from tuneworks.core.lifecycle import fail, finish, is_alive, next_number, owner, recover, start
+from tuneworks.core.lifecycle import fail, finish, next_number, recover, start
+from tuneworks.core.processes import is_alive, owner
 from tuneworks.core.text import Text, language, plain
 from tuneworks.core.types import ModelVersion, Run, RunConfig
 from tuneworks.core.workspace import Workspace
@@ -156,10 +157,10 @@ def test_a_killed_run_is_found_once_and_told_in_both_languages(workspace: Worksp
     found = recover(workspace)
     assert [(run.id, run.status) for run in found] == [(killed, "interrupted")]
     assert workspace.store.find(Run, status="interrupted") == found
-    assert found[0].error == lifecycle.INTERRUPTED
+    assert f"tuneworks resume {killed}" in str(found[0].error)
     with language("zh"):
         assert killed in str(lifecycle.notice(found[0]))
-        assert "请重新启动" in str(lifecycle.notice(found[0]))
+        assert "从最新的检查点继续" in str(lifecycle.notice(found[0]))
     assert recover(workspace) == []
     assert workspace.store.get(Run, mine.id) == mine
 
@@ -198,7 +199,7 @@ def test_a_process_that_got_the_number_of_another_is_not_it() -> None:
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="this system does not show ended processes")
 def test_an_ended_process_nobody_has_waited_for_is_not_alive() -> None:
     process = subprocess.Popen(
-        [sys.executable, "-c", "from tuneworks.core.lifecycle import owner; print(owner())"], stdout=-1
+        [sys.executable, "-c", "from tuneworks.core.processes import owner; print(owner())"], stdout=-1
     )
     assert process.stdout is not None
     its_owner = process.stdout.read().decode().strip()

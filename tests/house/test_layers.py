@@ -35,7 +35,7 @@ INSIDE = {
 OUTSIDE = {
     "": set[str](),
     "core": set[str](),
-    "statistics": NUMBERS | {"safetensors"},
+    "statistics": NUMBERS | {"safetensors", "optuna"},
     "language": NUMBERS,
     "neural": {
         "torch",
@@ -43,6 +43,9 @@ OUTSIDE = {
         "transformers",
         "tokenizers",
         "huggingface_hub",
+        "onnx",
+        "onnxruntime",
+        "scipy",
         "peft",
         "safetensors",
         "numpy",

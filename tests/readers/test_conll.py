@@ -36,8 +36,9 @@ def test_sentences_become_text_with_spans(tmp_path: Path, end: str) -> None:
         {
             "text": "EU rejects German call",
             "spans": [{"start": 0, "end": 2, "label": "ORG"}, {"start": 11, "end": 17, "label": "MISC"}],
+            "document": 1,
         },
-        {"text": "Peter Blackburn", "spans": [{"start": 0, "end": 15, "label": "PER"}]},
+        {"text": "Peter Blackburn", "spans": [{"start": 0, "end": 15, "label": "PER"}], "document": 1},
     ]
     assert [event.kind for event in events] == ["format"]
 

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
@@ -14,7 +15,8 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from tests.tiny import tiny_tokenizer
 from tuneworks.core.types import Pair
 from tuneworks.language.segments import units, whitespace_units
-from tuneworks.neural.batches import Piece, batch_of, batches_of, pieces_of, shuffled_batches
+from tuneworks.neural.batches import batch_of, batches_of, shuffled_batches
+from tuneworks.neural.pieces import Piece, pieces_of
 
 BERT = tiny_tokenizer()
 TEXTS = (
@@ -48,7 +50,7 @@ def pieces_with(sizes: list[int]) -> list[Piece]:
 
 @given(lengths, st.integers(1, 100))
 def test_batches_stay_within_the_budget_and_hold_everything_once(sizes: list[int], budget: int) -> None:
-    batches = list(batches_of(pieces_with(sizes), budget, pad=0))
+    batches = list(batches_of(pieces_with(sizes), budget))
     assert sorted(number for batch in batches for number in batch.examples) == list(range(len(sizes)))
     for batch in batches:
         assert batch.ids.numel() <= budget or len(batch.pieces) == 1
@@ -56,24 +58,31 @@ def test_batches_stay_within_the_budget_and_hold_everything_once(sizes: list[int
 
 @given(lengths, st.integers(1, 100), st.integers(0, 5), st.integers(1, 4))
 def test_an_epoch_holds_every_piece_once_within_the_budget(sizes: list[int], budget: int, seed: int, pool: int) -> None:
-    groups = shuffled_batches(pieces_with(sizes), budget, pad=0, seed=seed, pool=pool)
+    groups = shuffled_batches(pieces_with(sizes), budget, seed=seed, pool=pool)
     assert sorted(piece.example for group in groups for piece in group) == list(range(len(sizes)))
     for group in groups:
         assert len(group) * max(len(piece.ids) for piece in group) <= budget or len(group) == 1
-    assert groups == shuffled_batches(pieces_with(sizes), budget, pad=0, seed=seed, pool=pool)
+    assert groups == shuffled_batches(pieces_with(sizes), budget, seed=seed, pool=pool)
 
 
 def test_another_epoch_has_another_order() -> None:
     pieces = pieces_with([5, 6, 7] * 20)
-    assert shuffled_batches(pieces, 30, pad=0, seed=1) != shuffled_batches(pieces, 30, pad=0, seed=2)
+    assert shuffled_batches(pieces, 30, seed=1) != shuffled_batches(pieces, 30, seed=2)
 
 
-def test_padding_is_masked_and_even_batches_need_no_mask() -> None:
-    batch = batch_of(pieces_with([4, 2]), pad=0)
-    assert batch.ids.tolist() == [[2, 9, 9, 3], [2, 3, 0, 0]]
-    assert batch.mask is not None
-    assert batch.mask.tolist() == [[1, 1, 1, 1], [1, 1, 0, 0]]
-    assert batch_of(pieces_with([4, 4]), pad=0).mask is None
+def test_a_batch_is_one_stream_of_tokens_by_length_and_means_come_in_the_pieces_order() -> None:
+    batch = batch_of(pieces_with([2, 4, 3, 2]))
+    assert batch.ids.tolist() == [2, 9, 9, 3, 2, 9, 3, 2, 3, 2, 3]
+    assert batch.positions.tolist() == [0, 1, 2, 3, 0, 1, 2, 0, 1, 0, 1]
+    assert batch.runs == ((0, 1, 4), (4, 1, 3), (7, 2, 2))
+    states = torch.arange(11.0)[:, None]
+    assert batch.means(states).flatten().tolist() == [7.5, 1.5, 5.0, 9.5]
+
+
+def test_what_must_be_padded_is_padded_behind_each_piece() -> None:
+    ids, inside = batch_of(pieces_with([2, 4])).padded(0)
+    assert ids.tolist() == [[2, 9, 9, 3], [2, 3, 0, 0]]
+    assert inside.tolist() == [[True, True, True, True], [True, True, False, False]]
 
 
 def test_a_long_text_is_cut_with_its_end_mark_and_says_so() -> None:

@@ -75,7 +75,7 @@ def test_labels_left_out_of_the_list_count_as_errors_and_teach_nothing(label: st
     data = _with_labels(SPANS, label)
     made = fitted(data, Recipe("ngrams", "head"), tmp_path)
     measured = made.history[-1].values["validation"]
-    scores = run(made.open(tmp_path, data.spec), data.test, tmp_path)
+    scores = run(made.open(data.spec), data.test, tmp_path)
     assert measured == pytest.approx(2 / 3, abs=0.05)
     assert data.task.score(data.spec, scores, data.test).scores["span_f1"].value == pytest.approx(2 / 3, abs=0.05)
 
@@ -94,7 +94,7 @@ def test_a_text_is_encoded_once_for_all_runs(tiny: str, tmp_path: Path) -> None:
 def test_concatenated_bases_use_what_each_of_them_says(tiny: str, tmp_path: Path) -> None:
     data = sample_data(CLASSES, 300)
     made = fitted(data, Recipe({"text": (tiny, "ngrams")}, "head"), tmp_path)
-    model = made.open(tmp_path, data.spec)
+    model = made.open(data.spec)
     assert {name for name in model.head.arrays if name.startswith("weight")} == {"weight_0", "weight_1"}
     assert all(np.abs(array).max() > 0 for array in model.head.arrays.values())
     assert (tmp_path / "base_1" / "ngrams.json").is_file()

@@ -46,7 +46,7 @@ def test_the_whole_encoder_learns_from_nothing(task: str, epochs: int, tiny: str
     data = sample_data(task, 240)
     options = {"start_from_linear": False, "patience": 99}
     made = fitted(data, tiny, tmp_path, epochs=epochs, learning_rate=3e-3, batch_tokens=200, options=options)
-    scores = run(made.open(tmp_path, data.spec), data.test, tmp_path)
+    scores = run(made.open(data.spec), data.test, tmp_path)
     assert data.task.score(data.spec, scores, data.test).scores[data.spec.metric or ""].value > 0.9
 
 

@@ -161,7 +161,7 @@ def test_a_head_comes_back_from_its_bytes(tmp_path: Path) -> None:
 def test_starting_from_the_optimum_stays_there() -> None:
     blocks, targets = blocks_and_targets()
     task, _ = linear.problem(blocks, targets, CLASSES)
-    best = linear.fit(task, 1.0, iterations=1000)
+    best = linear.fit(task, 1.0, iterations=1000, tolerance=1e-9)
     assert np.allclose(linear.fit(task, 1.0, start=best), best, atol=1e-3)
 
 

@@ -11,7 +11,8 @@ from tuneworks.core.errors import InvalidConfig, NotFound, TuneworksError, Unsui
 from tuneworks.core.types import Event, Recipe, RunConfig, TaskSpec
 from tuneworks.core.workspace import Workspace
 from tuneworks.flows.add import add
-from tuneworks.flows.plan_run import CHINESE_BASE, ENGLISH_BASE, complete_config, default_base, plan_run
+from tuneworks.flows.default_bases import CHINESE_BASE, ENGLISH_BASE, default_base
+from tuneworks.flows.plan_run import complete_config, plan_run
 from tuneworks.testing.workspaces import sample_rows
 
 ROWS = sample_rows(200)
@@ -37,7 +38,7 @@ def test_a_dataset_alone_says_everything(workspace: Workspace) -> None:
     assert (plan.config.name, plan.config.dataset) == ("tickets", plan.dataset.id)
     assert (spec.task, spec.target, spec.inputs) == ("text-classification", "topic", {"text": "text"})
     assert (spec.labels, spec.metric, spec.split) == (("delivery", "payment"), "accuracy", "content")
-    assert (recipe.base, recipe.method) == (CHINESE_BASE, "head")
+    assert (recipe.base, recipe.method) == (CHINESE_BASE, "auto")
     assert len(plan.data.train) + len(plan.data.validation) + len(plan.data.test) == 200
 
 

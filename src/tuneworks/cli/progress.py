@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -21,6 +21,8 @@ FIGURES = {
     "loss": Text("loss", "损失"),
     "learning_rate": Text("learning_rate", "学习率"),
     "tokens_per_second": Text("tokens_per_second", "每秒词元数"),
+    "seconds_left": Text("seconds_left", "剩余秒数"),
+    "seconds": Text("seconds", "秒数"),
 }
 
 
@@ -39,7 +41,7 @@ def lines(stream: TextIO) -> Listener:
 
     def write(event: Event) -> None:
         if event.step is None:
-            values = _values(event)
+            values = figures(event.values)
             print(f"{event.message}  {values}" if values else event.message, file=stream, flush=True)
 
     return write
@@ -59,7 +61,9 @@ class _Bars:
         name = event.message.en
         if name not in self.tasks:
             self.tasks[name] = self.bars.add_task(str(event.message), total=event.total, values="")
-        self.bars.update(self.tasks[name], completed=event.step, total=event.total, values=_values(event))
+        self.bars.update(
+            self.tasks[name], completed=event.step, total=event.total, values=figures(_beside_the_bar(event.values))
+        )
 
 
 def _bars(stream: TextIO) -> Any:
@@ -79,5 +83,11 @@ def _bars(stream: TextIO) -> Any:
     return Progress(*columns, TimeRemainingColumn(), values, console=Console(file=stream), transient=True)
 
 
-def _values(event: Event) -> str:
-    return "  ".join(f"{FIGURES.get(name, name)} {value:.4g}" for name, value in event.values.items())
+def figures(values: Mapping[str, float]) -> str:
+    """Values with their names."""
+    return "  ".join(f"{FIGURES.get(name, name)} {value:.4g}" for name, value in values.items())
+
+
+def _beside_the_bar(values: Mapping[str, float]) -> Mapping[str, float]:
+    """What the bar does not tell itself."""
+    return {name: value for name, value in values.items() if name != "seconds_left"}

@@ -29,6 +29,27 @@ settings = option(
         "One setting, such as recipe.epochs=3. May be repeated.", "单项设置，例如 recipe.epochs=3。可重复使用。"
     ),
 )
+goal = option(
+    "--goal",
+    type=float,
+    metavar="SCORE",
+    about=Text("The score that is enough, on validation rows.", "验证集上足够好的分数。"),
+)
+budget = option(
+    "--budget",
+    type=float,
+    metavar="MINUTES",
+    about=Text("How many minutes it may take.", "允许花费的分钟数。"),
+)
+runner = option(
+    "--runner",
+    metavar="RUNNER",
+    default="inline",
+    about=Text(
+        "Where the work is done: inline (here), process (a process of its own), worker (tuneworks work).",
+        "在哪里执行：inline（本进程）、process（独立进程）、worker（由 tuneworks work 执行）。",
+    ),
+)
 rows_from = option(
     "--dataset",
     metavar="DATASET",
@@ -56,3 +77,8 @@ def version(name: str = "version", about: Text = VERSION) -> Callable[[Any], Any
 def deployment(about: Text | None = None) -> Callable[[Any], Any]:
     """A deployment, by its name."""
     return argument("deployment", about=about or Text("A deployment's name.", "部署的名称。"))
+
+
+def run() -> Callable[[Any], Any]:
+    """A run, by its id."""
+    return argument("run", about=Text("A run's id: see tuneworks list runs.", "运行的标识，见 tuneworks list runs。"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tuneworks.cli.commands import argument, verb
-from tuneworks.cli.lines import record_lines
+from tuneworks.cli.lines import progress_lines, record_lines
 from tuneworks.cli.session import Session
 from tuneworks.core.text import Text
 
@@ -16,8 +16,10 @@ from tuneworks.core.text import Text
     ),
 )
 def command(session: Session, reference: str) -> None:
+    from tuneworks.core.types import Run
     from tuneworks.flows.inspect import show
 
     with session.open() as workspace:
         record = show(reference, workspace=workspace)
-    session.result(record, *record_lines(record))
+        lines = progress_lines(workspace, record) if isinstance(record, Run) else []
+    session.result(record, *record_lines(record), *lines)

@@ -35,6 +35,7 @@ from tuneworks.core.text import Text
 @option(
     "--name", metavar="NAME", about=Text("The model's name. Default: the dataset's.", "模型名称。默认取数据集名称。")
 )
+@shared.runner
 @shared.config
 @shared.settings
 def command(

@@ -17,6 +17,7 @@ from tuneworks.core.asking import Examples
 from tuneworks.core.errors import InvalidInput
 from tuneworks.core.events import Listener, silent
 from tuneworks.core.records import to_plain
+from tuneworks.core.spaces import Space
 from tuneworks.core.text import Text
 from tuneworks.core.types import BaseUse, Output, Recipe, TaskSpec
 
@@ -31,9 +32,11 @@ class LoadedBase(ABC):
     ``has_network``: whether ``network()`` gives a torch module whose weights can be tuned.
     ``writes``: whether ``writer()`` gives one that writes texts.
     ``joint``: whether it reads its columns together: a value is then a row, column -> value.
+    ``runtime``: the runtime that runs it, where that is not its family's.
     """
 
     fingerprint: str
+    runtime: str = ""
     width: int | None = None  # columns of pooled features worth caching; None where they cost little
     files: tuple[str, ...] = ()
     has_network: bool = False
@@ -65,10 +68,12 @@ class LoadedBase(ABC):
 class Base(ABC):
     """One family of base models. A part's name is a file name inside the base's folder of the model.
 
-    ``runtime``: the runtime that runs it as it is. ``joint``: whether it reads all its columns together, as rows.
+    ``runtime``: the runtime that runs it as it is; ``other_runtimes``: those that a loaded base may name instead.
+    ``joint``: whether it reads all its columns together, as rows.
     """
 
     runtime: str
+    other_runtimes: tuple[str, ...] = ()
     joint: bool = False
 
     @abstractmethod
@@ -81,6 +86,12 @@ class Base(ABC):
     ) -> Mapping[str, Path | bytes]:
         """The base's files: pretrained weights found at the address, or what is learnt from the training values."""
 
+    def kept(
+        self, files: Mapping[str, Path | bytes], *, options: Mapping[str, Any], listener: Listener
+    ) -> Mapping[str, Path | bytes]:
+        """A champion's files as another run with these options uses them."""
+        return files
+
     @abstractmethod
     def load(self, files: Mapping[str, Path]) -> LoadedBase:
         """The base from its files (part name -> path)."""
@@ -91,6 +102,8 @@ class Step:
     """One step of training: counted work with its loss; ``values`` are what curves are drawn of.
 
     ``state``: all that a fit needs to go on from here (file name -> bytes), made only when it is asked for.
+    ``validate``: the deciding metric on validation rows of the network as it stands, measured only when it is asked
+    for; what follows stays the same.
     """
 
     step: int
@@ -98,6 +111,7 @@ class Step:
     message: Text
     values: Mapping[str, float] = field(default_factory=dict)
     state: Callable[[], Mapping[str, bytes]] | None = None
+    validate: Callable[[], float] | None = None
 
 
 @dataclass(frozen=True)
@@ -152,7 +166,9 @@ class Method(ABC):
 
     ``Options`` is a frozen dataclass of the settings it reads from ``recipe.options``, with their defaults.
     ``output_kinds``: the answers it can learn. ``reads``: the kinds of columns it can work on (``None``: any).
-    ``needs_network``, ``needs_writer``: what it asks of its base.
+    ``needs_network``, ``needs_writer``: what it asks of its base; ``int8``: whether it was measured to lose nothing on
+    int8 features, which it then gets where its base offers them. ``rung``: its place on the ladder from cheap (0:
+    learns nothing) to dear; ``None`` where it is only used when it is named.
     """
 
     Options: type
@@ -160,17 +176,24 @@ class Method(ABC):
     reads: tuple[str, ...] | None = None
     needs_network: bool = False
     needs_writer: bool = False
+    int8: bool = False
+    rung: int | None = None
 
     def complete(self, recipe: Recipe, output: Output) -> Recipe:
         """The recipe with the method's own defaults where the user left settings open."""
         return replace(recipe, options={**to_plain(self.Options()), **to_plain(recipe.options)})
 
+    def space(self, recipe: Recipe) -> Mapping[str, Space]:
+        """What is worth searching around a complete recipe: dotted setting (``recipe.learning_rate``) -> values."""
+        return {}
+
     @abstractmethod
     def fit(self, job: Job) -> Generator[Step, None, Parts]:
         """Train, yielding steps; the generator's return value is the model's parts: file name -> bytes.
 
-        The head's files lie at the top of the model's folder; a tuned base's replace the base's own. A fit that was
-        resumed yields the steps that were still to come and returns the same bytes as one that never stopped.
+        The head's files lie at the top of the model's folder; a tuned base's replace the base's own, an empty one takes
+        it away. A fit that was resumed yields the steps that were still to come and returns the same bytes as one that
+        never stopped.
         """
 
     @abstractmethod

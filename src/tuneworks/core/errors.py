@@ -7,10 +7,13 @@
     │   ├── UnreadableFile    exit 65  HTTP 422   a file that is not what it claims to be
     │   └── UnsuitableData    exit 65  HTTP 422   readable rows that the task cannot learn from
     ├── InvalidConfig         exit 78  HTTP 422   a setting that does not exist or does not fit
+    │   └── OverBudget        exit 78  HTTP 422   work that would not be done in the time it was given
     ├── NotFound              exit 66  HTTP 404   a name, id or address that leads nowhere
     ├── Conflict              exit 75  HTTP 409   somebody else changed or holds it
     ├── MissingExtra          exit 69  HTTP 501   an optional dependency that is not installed
     ├── BrokenSeal            exit 76  HTTP 503   a model folder that is not what was tuned
+    ├── RunStopped            exit 79  HTTP 409   work that somebody paused or cancelled
+    ├── RunFailed             exit 70  HTTP 500   work that failed in another process
     └── Unavailable           exit 74  HTTP 503   the store, a disk or a network did not answer
 
 The class name is the stable code. An error says what is wrong (with what was given) and what to do.
@@ -63,6 +66,14 @@ class InvalidConfig(TuneworksError):
     http_status = 422
 
 
+class OverBudget(InvalidConfig):
+    """Work that would not be done in the time it was given; ``seconds`` is what it would take."""
+
+    def __init__(self, problem: Text, fix: Text, seconds: float) -> None:
+        super().__init__(problem, fix)
+        self.seconds = seconds
+
+
 class NotFound(TuneworksError):
     """A name, id, path or address that leads nowhere."""
 
@@ -96,3 +107,21 @@ class Unavailable(TuneworksError):
 
     exit_code = 74
     http_status = 503
+
+
+class RunStopped(TuneworksError):
+    """Work that stopped before its end because somebody wished so; ``wanted`` is pause or cancel."""
+
+    exit_code = 79
+    http_status = 409
+
+    def __init__(self, problem: Text, fix: Text, wanted: str) -> None:
+        super().__init__(problem, fix)
+        self.wanted = wanted
+
+
+class RunFailed(TuneworksError):
+    """Work that failed in a process of its own."""
+
+    exit_code = 70
+    http_status = 500

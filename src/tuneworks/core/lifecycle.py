@@ -1,16 +1,20 @@
-"""What becomes of a run: it finishes, fails, or is found interrupted when its process is gone.
+"""What becomes of a run, from the moment it is queued to its end.
 
 ::
 
     queued ──> running ──> finished
-                 │ └─────> failed
-                 └───────> interrupted
+      ^ │         ├──────> failed ────────┐
+      │ │         ├──────> interrupted ───┤  resume: back to queued
+      │ └─────────┼──────> paused ────────┘
+      │           └──────> cancelled
+      └────────────────────┘
+
+``interrupted``: stopped by Ctrl-C, or found that its process is gone. A claim is counted in ``Run.claims``: whoever
+holds an older count writes nothing more (a fencing token).
 """
 
 from __future__ import annotations
 
-import os
-import platform
 import re
 import shutil
 import time
@@ -20,72 +24,151 @@ from dataclasses import replace
 from pathlib import Path
 
 from tuneworks.core.clock import new_id, now
-from tuneworks.core.errors import Conflict, TuneworksError, Unavailable
+from tuneworks.core.environment import environment
+from tuneworks.core.errors import Conflict, RunStopped, TuneworksError, Unavailable
+from tuneworks.core.processes import exists, is_alive, owner
 from tuneworks.core.text import Text, plain
-from tuneworks.core.types import ModelVersion, Run, RunConfig
+from tuneworks.core.types import Lease, ModelVersion, Run, RunConfig
 from tuneworks.core.workspace import Workspace
 
+AT_WORK = ("queued", "running")
+STOPPED_AS = {"pause": "paused", "cancel": "cancelled"}
 LEFTOVER_AFTER_SECONDS = 600
+CANCELLED = Text("Cancelled by the user. Nothing of it was kept.", "已由用户取消，未保留其任何内容。")
 STAGED = re.compile(r"\..*\.(\d+)(-[0-9a-f]+)?\.part")
-INTERRUPTED = Text(
-    "The process that did this run ended before it was done (killed, or the machine stopped). "
-    "Nothing of it was kept, nothing else was touched: start it again.",
-    "执行此运行的进程在完成之前已结束（被终止或机器停机）。未保留其任何内容，其他数据未受影响：请重新启动。",
-)
-STOPPED = Text(
-    "Stopped by the user. Nothing of it was kept: start it again.", "已由用户停止。未保留其任何内容：请重新启动。"
-)
 
 
-def start(workspace: Workspace, config: RunConfig, asked: RunConfig | None = None) -> Run:
-    """A new run, owned by this process; ``asked`` is what the user gave of its configuration."""
-    run = Run(new_id("run"), config, "running", now(), owner=owner(), asked=asked)
+def queue(
+    workspace: Workspace,
+    config: RunConfig,
+    asked: RunConfig | None = None,
+    *,
+    kind: str = "tune",
+    parent_id: str | None = None,
+    reserved: bool = True,
+) -> Run:
+    """A new run that waits to be claimed, ``reserved`` for whom this process asks; else for any worker.
+
+    ``asked`` is what the user gave of its configuration.
+    """
+    run = Run(
+        new_id("run"),
+        config,
+        "queued",
+        now(),
+        owner=owner() if reserved else None,
+        asked=asked,
+        kind=kind,
+        parent_id=parent_id,
+    )
     workspace.store.put(run, expect={run.id: 0})
     return run
 
 
-def finish(workspace: Workspace, run: Run, version: ModelVersion) -> ModelVersion:
-    """Store the version and the end of its run at once; a number taken meanwhile is replaced by the next free one."""
+def claim(workspace: Workspace, run: Run) -> Run:
+    """The run as taken over by this process with a lease of its own; ``Conflict`` where somebody else was first."""
+    revision = workspace.store.revision(Run, run.id)
+    stored = workspace.store.get(Run, run.id)
+    if stored is None or stored.claims != run.claims or stored.status not in AT_WORK:
+        raise _no_longer_ours(workspace, run)
+    taken = replace(
+        stored,
+        status="running",
+        owner=owner(),
+        claims=run.claims + 1,
+        ended=None,
+        error=None,
+        environment=environment(),
+    )
+    workspace.store.put(taken, Lease(lease_id(run.id), owner(), taken.claims), expect={run.id: revision})
+    return taken
+
+
+def start(workspace: Workspace, config: RunConfig, asked: RunConfig | None = None) -> Run:
+    """A new run, claimed by this process."""
+    return claim(workspace, queue(workspace, config, asked))
+
+
+def finish(workspace: Workspace, run: Run, version: ModelVersion | None = None) -> ModelVersion | None:
+    """Store the end of a run and its version at once; a number taken meanwhile is replaced by the next free one.
+
+    ``Conflict`` where the run is no longer this process's: then nothing is stored.
+    """
     store = workspace.store
     while True:
         revision = store.revision(Run, run.id)
-        _still_running(workspace, run)
-        finished = replace(run, status="finished", ended=now(), version_id=version.id)
+        _still_ours(workspace, run)
+        finished = replace(
+            run, status="finished", ended=now(), wanted=None, version_id=version.id if version else run.version_id
+        )
+        fresh = {version.id: 0} if version else {}
         try:
-            store.put(version, finished, expect={version.id: 0, run.id: revision})
+            store.put(*([version] if version else []), finished, expect={**fresh, run.id: revision})
             return version
         except Conflict:
-            if not store.find(ModelVersion, name=version.name, number=version.number):
+            if version and store.find(ModelVersion, name=version.name, number=version.number):
+                version = _renumbered(workspace, version)
+            elif store.revision(Run, run.id) == revision:
                 raise
-            version = replace(version, number=next_number(workspace, version.name))
 
 
 def fail(workspace: Workspace, run: Run, error: BaseException) -> Run:
-    """The run as failed, or as interrupted where the user stopped it; the error is kept in both languages.
+    """The run as it ends by an error: failed, interrupted by the user, paused or cancelled.
 
     What is stored as ended stays so; a store that cannot be written hides no error: ``recover`` ends the run later.
     """
-    stopped = isinstance(error, KeyboardInterrupt)
-    text = STOPPED if stopped else _text_of(error)
-    failed = replace(run, status="interrupted" if stopped else "failed", ended=now(), error=text)
+    status, text = _ending(run, error)
+    failed = replace(run, status=status, ended=now(), error=text, wanted=None)
     with suppress(Unavailable):
-        return _end(workspace, run, failed) or workspace.store.get(Run, run.id) or failed
+        return _end(workspace, failed) or workspace.store.get(Run, run.id) or failed
     return failed
+
+
+def release(workspace: Workspace, run: Run) -> None:
+    """Give the lease back: nothing more will be written of this run."""
+    lease = workspace.store.get(Lease, lease_id(run.id))
+    if lease is not None and lease.claims == run.claims:
+        workspace.store.remove(Lease, lease.id)
+
+
+def ask(workspace: Workspace, run: Run, wanted: str) -> Run:
+    """Let whoever does the run know that it is to pause or to stop; one that nobody does yet ends so at once."""
+    while True:
+        revision, stored = workspace.store.revision(Run, run.id), workspace.store.get(Run, run.id)
+        if stored is None or stored.status not in AT_WORK:
+            raise _no_longer_ours(workspace, run)
+        asked = replace(stored, wanted=wanted)
+        if stored.status == "queued":
+            asked = replace(stored, status=STOPPED_AS[wanted], ended=now(), error=_stopped(stored, wanted))
+        with suppress(Conflict):
+            workspace.store.put(asked, expect={run.id: revision})
+            return asked
+
+
+def again(workspace: Workspace, run: Run, *, reserved: bool = True) -> Run:
+    """A run that ended without finishing, queued once more."""
+    revision = workspace.store.revision(Run, run.id)
+    queued = replace(run, status="queued", ended=None, error=None, wanted=None, owner=owner() if reserved else None)
+    workspace.store.put(queued, expect={run.id: revision})
+    return queued
 
 
 def next_number(workspace: Workspace, name: str) -> int:
     """The number the next version of a model gets; that of a deleted version is not given out again."""
     held = max((version.number for version in workspace.store.find(ModelVersion, name=name)), default=0)
-    made = sum(run.config.name == name for run in workspace.store.find(Run, status="finished"))
-    return 1 + max(held, made)
+    finished = workspace.store.find(Run, status="finished", kind="tune")
+    return 1 + max(held, sum(run.config.name == name for run in finished))
 
 
 def recover(workspace: Workspace) -> list[Run]:
-    """Mark runs whose process is gone as interrupted and sweep what they left half-written; each is returned once."""
-    interrupted = [ended for run in _abandoned(workspace) if (ended := _end(workspace, run, _interrupted(run)))]
+    """Mark runs whose process is gone as interrupted and sweep what was left; each such run is returned once."""
+    gone = [
+        _end(workspace, replace(run, status="interrupted", ended=now(), error=_cut_off(run)))
+        for run in _abandoned(workspace)
+    ]
     for leftover in _leftovers(workspace):
-        shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink(missing_ok=True)
-    return interrupted
+        shutil.rmtree(leftover, ignore_errors=True) if leftover.is_dir() else leftover.unlink(missing_ok=True)
+    return [run for run in gone if run]
 
 
 def notice(run: Run) -> Text:
@@ -94,96 +177,112 @@ def notice(run: Run) -> Text:
     return Text(f"The run {run.id} is {run.status}. {error.en}", f"运行 {run.id} 的状态为 {run.status}。{error.zh}")
 
 
-# -- who does a run ----------------------------------------------------------------------------------
+def lease_id(run_id: str) -> str:
+    """The id of the lease on a run."""
+    return f"{run_id}.lease"
 
 
-def owner() -> str:
-    """This process, told apart from any other that had its number before: host, process number, start."""
-    return f"{platform.node()}:{os.getpid()}:{_started(os.getpid())}"
+# -- how a run ends ----------------------------------------------------------------------------------
 
 
-def is_alive(owner: str) -> bool:
-    """Whether the process still runs; one of another host is taken to."""
-    host, process, started = owner.rsplit(":", 2)
-    if host != platform.node():
-        return True
-    return _exists(int(process)) and _started(int(process)) == started
+def go_on(run: Run) -> Text:
+    """How a run that did not finish is done after all."""
+    return Text(
+        f"Go on from its newest checkpoint (from the start where there is none): tuneworks resume {run.id}",
+        f"从最新的检查点继续（没有检查点时从头开始）：tuneworks resume {run.id}",
+    )
 
 
-def _exists(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+def _ending(run: Run, error: BaseException) -> tuple[str, Text]:
+    if isinstance(error, RunStopped):
+        return STOPPED_AS[error.wanted], _stopped(run, error.wanted)
+    if isinstance(error, KeyboardInterrupt):
+        way = go_on(run)
+        return "interrupted", Text(f"Stopped by the user. {way.en}", f"已由用户停止。{way.zh}")
+    if isinstance(error, TuneworksError):
+        return "failed", Text(f"{error.problem.en} {error.fix.en}", f"{error.problem.zh}{error.fix.zh}")
+    return "failed", plain(f"{type(error).__name__}: {error}")
 
 
-def _started(process: int) -> str:
-    """When the process started, in clock ticks of this boot; empty where the system does not tell."""
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text()[:8]
-        state = Path(f"/proc/{process}/stat").read_text()
-    except OSError:
-        return ""
-    fields = state.rpartition(")")[2].split()
-    return "" if fields[0] == "Z" else f"{boot}.{fields[19]}"
+def _stopped(run: Run, wanted: str) -> Text:
+    way = go_on(run)
+    if wanted == "pause":
+        return Text(f"Paused by the user. {way.en}", f"已由用户暂停。{way.zh}")
+    return CANCELLED
+
+
+def _cut_off(run: Run) -> Text:
+    way = go_on(run)
+    return Text(
+        "The process that did this run ended before it was done (killed, or the machine stopped). "
+        f"Nothing else was touched. {way.en}",
+        f"执行此运行的进程在完成之前已结束（被终止或机器停机），其他数据未受影响。{way.zh}",
+    )
+
+
+def _still_ours(workspace: Workspace, run: Run) -> None:
+    stored = workspace.store.get(Run, run.id)
+    if stored is None or stored.status not in AT_WORK or stored.claims != run.claims:
+        raise _no_longer_ours(workspace, run)
+
+
+def _no_longer_ours(workspace: Workspace, run: Run) -> Conflict:
+    stored = workspace.store.get(Run, run.id)
+    if stored is not None and stored.claims != run.claims:
+        problem = Text(
+            f"The run {run.id} was taken over by another process ({stored.owner}).",
+            f"运行 {run.id} 已被另一个进程接管（{stored.owner}）。",
+        )
+        return Conflict(problem, Text(f"See it: tuneworks show {run.id}", f"查看：tuneworks show {run.id}"))
+    status = stored.status if stored else "deleted"
+    return Conflict(
+        Text(f"The run {run.id} is {status} in the store.", f"运行 {run.id} 在数据库中的状态为 {status}。"),
+        Text("See the runs: tuneworks list runs", "查看所有运行：tuneworks list runs"),
+    )
+
+
+def _renumbered(workspace: Workspace, version: ModelVersion) -> ModelVersion:
+    return replace(version, number=next_number(workspace, version.name))
+
+
+def _end(workspace: Workspace, ended: Run) -> Run | None:
+    """The run as ended; nothing where it ended before, or was taken over."""
+    while True:
+        revision, stored = workspace.store.revision(Run, ended.id), workspace.store.get(Run, ended.id)
+        if stored is None or stored.status not in AT_WORK or stored.claims != ended.claims:
+            return None
+        with suppress(Conflict):
+            workspace.store.put(ended, expect={ended.id: revision})
+            return ended
 
 
 # -- what was left -----------------------------------------------------------------------------------
 
 
-def _still_running(workspace: Workspace, run: Run) -> None:
-    now_stored = workspace.store.get(Run, run.id)
-    if now_stored is not None and now_stored.status in ("running", "queued"):
-        return
-    status = now_stored.status if now_stored else "deleted"
-    raise Conflict(
-        Text(
-            f"The run {run.id} is {status} in the store and cannot finish.",
-            f"运行 {run.id} 在数据库中的状态为 {status}，无法完成。",
-        ),
-        Text("Start it again.", "请重新启动。"),
-    )
-
-
-def _text_of(error: BaseException) -> Text:
-    if isinstance(error, TuneworksError):
-        return Text(f"{error.problem.en} {error.fix.en}", f"{error.problem.zh}{error.fix.zh}")
-    return plain(f"{type(error).__name__}: {error}")
-
-
 def _abandoned(workspace: Workspace) -> Iterator[Run]:
-    for status in ("running", "queued"):
+    for status in AT_WORK:
         for run in workspace.store.find(Run, status=status):
             if run.owner is not None and not is_alive(run.owner):
                 yield run
 
 
-def _interrupted(run: Run) -> Run:
-    return replace(run, status="interrupted", ended=now(), error=INTERRUPTED)
-
-
-def _end(workspace: Workspace, run: Run, ended: Run) -> Run | None:
-    """The run as ended; nothing where it ended otherwise before or at the same moment."""
-    revision = workspace.store.revision(Run, run.id)
-    if workspace.store.get(Run, run.id) != run:
-        return None
-    try:
-        workspace.store.put(ended, expect={run.id: revision})
-    except Conflict:
-        return None
-    return ended
-
-
 def _leftovers(workspace: Workspace) -> Iterator[Path]:
-    """Staged files and folders whose process is gone and that nobody has touched for a while."""
-    for folder in (workspace.root / "blobs", workspace.models, workspace.cache, workspace.reports):
+    """Staged files and folders whose process is gone and that nobody touched for a while; checkpoints of no use."""
+    for folder in (
+        workspace.root / "blobs",
+        workspace.models,
+        workspace.cache,
+        workspace.reports,
+        workspace.checkpoints,
+    ):
         for path in list(folder.rglob(".*.part")):
             staged = STAGED.fullmatch(path.name)
-            if staged and not _exists(int(staged[1])) and _age_seconds(path) > LEFTOVER_AFTER_SECONDS:
+            if staged and not exists(int(staged[1])) and _age_seconds(path) > LEFTOVER_AFTER_SECONDS:
                 yield path
+    for path in list(workspace.checkpoints.glob("run-*")):
+        run = workspace.store.get(Run, path.name)
+        if run is None or run.status in ("finished", "cancelled"):
+            yield path
 
 
 def _age_seconds(path: Path) -> float:

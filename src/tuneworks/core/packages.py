@@ -30,11 +30,18 @@ def package_folder(name: str, module: str, otherwise: Text | None = None) -> Pat
 
 def converted_once(name: str, convert: Convert, listener: Listener) -> Path:
     """The folder ``convert`` made of the installed version of a package, made on first use and kept for this user."""
-    folder = cache_folder() / f"{name}-{version(name)}"
+    return made_once(
+        f"{name}-{version(name)}", convert, Text(f"converting {name} (once)", f"转换 {name}（仅一次）"), listener
+    )
+
+
+def made_once(key: str, make: Convert, message: Text, listener: Listener) -> Path:
+    """The folder ``make`` fills, kept for this user under a key that says all it depends on."""
+    folder = cache_folder() / key
     if not folder.is_dir():
         staged = staged_beside(folder)
-        for done, total in convert(staged):
-            advance(listener, Text(f"converting {name} (once)", f"转换 {name}（仅一次）"), done, total)
+        for done, total in make(staged):
+            advance(listener, message, done, total)
         try:
             os.replace(staged, folder)
         except OSError:

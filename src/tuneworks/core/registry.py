@@ -61,6 +61,30 @@ def summaries(kind: str) -> dict[str, str]:
     return {name: _first_line(path) for name, path in _files(kind).items()}
 
 
+def constant(kind: str, name: str, attribute: str) -> Any:
+    """A plug-in's class attribute that is written as a plain value, ``None`` where it has none; imports nothing.
+
+    A third party's plug-in is imported to be asked.
+    """
+    path = _files(kind).get(name)
+    return _constants(path).get(attribute) if path else getattr(load(kind, name), attribute, None)
+
+
+@cache
+def _constants(path: Path) -> dict[str, Any]:
+    """Plain values assigned in the bodies of a file's classes that inherit from something."""
+    classes = [node for node in ast.parse(path.read_text(encoding="utf-8")).body if isinstance(node, ast.ClassDef)]
+    return {
+        target.id: node.value.value
+        for one in classes
+        if one.bases
+        for node in one.body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+
+
 @cache
 def _files(kind: str) -> dict[str, Path]:
     folder = PACKAGE / kind

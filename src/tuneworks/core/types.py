@@ -126,8 +126,27 @@ class Recipe:
 
 
 @dataclass(frozen=True)
+class Search:
+    """How settings are searched; what it finds is measured on validation rows alone.
+
+    ``trials``: recipes tried. ``seeds``: how often the best one is measured in all. ``space``: dotted setting -> the
+    values to try, such as ``log(1e-5, 1e-3)``; empty: what the method declares. ``workers``: processes that do trials
+    side by side, 0 for none but the search's own. ``store``: whether the best recipe is tuned to a version.
+    """
+
+    trials: int = 30
+    seeds: int = 3
+    space: Mapping[str, Any] = field(default_factory=dict)
+    workers: int | None = None
+    store: bool = True
+
+
+@dataclass(frozen=True)
 class RunConfig:
-    """Everything a run needs; the same fields are the TOML file's."""
+    """Everything a run needs; the same fields are the TOML file's.
+
+    ``checkpoint_seconds``: how long a run works between checkpoints at least; 0 writes one after every step.
+    """
 
     name: str | None = None
     dataset: str | None = None
@@ -136,6 +155,8 @@ class RunConfig:
     from_version: str | None = None
     goal: float | None = None
     budget: float | None = None
+    checkpoint_seconds: float = 60.0
+    search: Search = Search()
 
 
 # -- runs and versions ----------------------------------------------------------------------------
@@ -143,9 +164,13 @@ class RunConfig:
 
 @dataclass(frozen=True)
 class Run:
-    """One attempt at making a model version. Status: queued, running, finished, failed, interrupted.
+    """One attempt at a piece of work. Status: queued, running, paused, finished, failed, interrupted, cancelled.
 
-    ``config`` is complete; ``asked`` is what the user gave of it.
+    ``config`` is complete; ``asked`` is what the user gave of it. ``kind``: what the work is: ``tune`` (a model
+    version), ``trial`` (a validation score alone, no test row seen) or ``search``; ``parent_id``: the search of a
+    trial. ``score``: the deciding metric on validation rows, higher is better. ``wanted``: pause or cancel, as asked
+    for. ``claims``: how often it was claimed; only its last claimer may write. ``environment``: what its bytes depend
+    on beside the configuration. An ``owner`` of a queued run keeps it for itself; without one any worker takes it.
     """
 
     id: str
@@ -157,6 +182,22 @@ class Run:
     error: Text | None = None
     version_id: str | None = None
     asked: RunConfig | None = None
+    kind: str = "tune"
+    parent_id: str | None = None
+    score: float | None = None
+    wanted: str | None = None
+    claims: int = 0
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Lease:
+    """A claim on the run of that id, kept alive by its owner; ``beats`` that no longer grow mean: it may be taken."""
+
+    id: str
+    owner: str
+    claims: int
+    beats: int = 0
 
 
 @dataclass(frozen=True)
@@ -173,12 +214,14 @@ class BaseUse:
     """One base model at work; its files lie below ``folder`` in the model folder ("" is the top).
 
     ``columns``: the input it reads; several where it reads them together as rows, or each alone to compare them.
+    ``runtime``: what runs it, where that is not what runs its family.
     """
 
     columns: tuple[str, ...]
     name: str
     address: str
     folder: str
+    runtime: str = ""
 
 
 @dataclass(frozen=True)
@@ -282,7 +325,7 @@ class Signal:
 
 @dataclass(frozen=True)
 class Event:
-    """A moment of a long piece of work, sent to one listener."""
+    """A moment of a long piece of work, sent to one listener; those of a run are stored, each with an ``id``."""
 
     kind: str
     message: Text
@@ -291,3 +334,4 @@ class Event:
     step: int | None = None
     total: int | None = None
     values: Mapping[str, float] = field(default_factory=dict)
+    id: str | None = None

@@ -6,6 +6,7 @@
     ├── store.db      records (SQLite)
     ├── blobs/        datasets, weights and reports by content hash
     ├── cache/        what can be made again: converted bases, features
+    ├── checkpoints/  what runs go on from after a crash or a pause, one folder a run
     ├── models/       model folders, materialised from blobs
     └── reports/      HTML and JSON reports, one folder a version
 """
@@ -59,6 +60,10 @@ class Workspace:
     @property
     def cache(self) -> Path:
         return self.root / "cache"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.root / "checkpoints"
 
     @property
     def models(self) -> Path:

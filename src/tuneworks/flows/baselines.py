@@ -6,6 +6,7 @@ import json
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +17,15 @@ from tuneworks.core.records import to_plain
 from tuneworks.core.text import Text
 from tuneworks.core.types import Output, Recipe
 from tuneworks.core.workspace import Workspace
-from tuneworks.flows.fitting import BASE_OPTIONS, fit, fits, uses_of
+from tuneworks.flows.default_bases import pretrained, weightless_bases
+from tuneworks.flows.fitting import BASE_OPTIONS, Fitted, fit, fits, uses_of
 from tuneworks.flows.held_out import run
-from tuneworks.flows.plan_run import COLUMNS_BASE, WEIGHTLESS_BASE, Plan
+from tuneworks.flows.plan_run import Plan
 from tuneworks.statistics import score_arrays
 from tuneworks.statistics.shapes.shape import shape_of
 
 UNTUNED = ("zero-shot", "prompting")
 LINEAR = "head"
-WEIGHTLESS = {"text": WEIGHTLESS_BASE, **dict.fromkeys(("number", "series", "category", "time"), COLUMNS_BASE)}
 NGRAMS = Text("character n-grams", "字符 n 元")
 COLUMNS = Text("linear model of the columns", "各列上的线性模型")
 BEFORE = Text("base before tuning", "微调前的基础模型")
@@ -48,13 +49,10 @@ def baselines(workspace: Workspace, plan: Plan, listener: Listener = silent) -> 
 
 def _cheap(plan: Plan, output: Output) -> Recipe | None:
     """A linear layer on what needs no pretrained weights, where the inputs have such."""
-    spec, own = plan.data.spec, plan.data.task.default_base
-    if not fits(registry.load("methods", LINEAR), spec, output):
+    if not fits(registry.load("methods", LINEAR), plan.data.spec, output):
         return None
-    if own is not None:
-        return Recipe(base=own, method=LINEAR) if ":" not in own else None
-    named = {column: (WEIGHTLESS[kind],) for column, kind in spec.kinds.items() if kind in WEIGHTLESS}
-    return Recipe(base=named, method=LINEAR) if named else None
+    bases = weightless_bases(plan.data.task, plan.data.spec)
+    return Recipe(base=bases, method=LINEAR) if bases else None
 
 
 def _before(plan: Plan, output: Output) -> Recipe | None:
@@ -62,7 +60,7 @@ def _before(plan: Plan, output: Output) -> Recipe | None:
 
     By label sentences where the answer's shape allows, else a linear layer on frozen features.
     """
-    recipe, weighty = plan.config.recipe, _pretrained(plan.config.recipe)
+    recipe, weighty = plan.config.recipe, pretrained(plan.config.recipe.base)
     if not weighty:
         return None
     for method in (*UNTUNED, LINEAR):
@@ -72,27 +70,30 @@ def _before(plan: Plan, output: Output) -> Recipe | None:
     return None
 
 
-def _pretrained(recipe: Recipe) -> str | dict[str, tuple[str, ...]] | None:
-    """The recipe's bases that were something before tuning: all but those that are learnt from the rows."""
-    if recipe.base is None or isinstance(recipe.base, str):
-        return recipe.base if ":" in (recipe.base or "") else None
-    named = {
-        column: tuple(address for address in addresses if ":" in address) for column, addresses in recipe.base.items()
-    }
-    return {column: addresses for column, addresses in named.items() if addresses} or None
-
-
 def _same(plan: Plan, other: Recipe, output: Output) -> bool:
     recipe, spec = plan.config.recipe, plan.data.spec
     return recipe.method == other.method and uses_of(recipe, spec, output) == uses_of(other, spec, output)
 
 
+def keep(workspace: Workspace, plan: Plan, recipe: Recipe, fitted: Fitted, listener: Listener = silent) -> None:
+    """Where a recipe is a baseline's, have its scores on the test rows at hand for the report."""
+    cheap = _cheap(plan, fitted.output)
+    if cheap == Recipe(base=recipe.base, method=recipe.method):
+        model = fitted.open(plan.data.spec)
+        made = partial(run, model, plan.data.test, workspace.cache, listener)
+        _read_or_make(_place(workspace, plan, cheap), made)
+
+
 def _kept(workspace: Workspace, plan: Plan, recipe: Recipe, listener: Listener, name: Text) -> Any:
     """Score arrays of a baseline, fitted now or read from the cache."""
+    made = partial(_fitted_scores, workspace, plan, recipe, listener, name)
+    return _read_or_make(_place(workspace, plan, recipe), made)
+
+
+def _place(workspace: Workspace, plan: Plan, recipe: Recipe) -> Path:
     learnt, tested = plan.config.dataset, plan.dataset.id
     key = json.dumps([learnt, tested, to_plain(plan.data.spec), to_plain(recipe)], ensure_ascii=False, sort_keys=True)
-    path = workspace.cache / "baselines" / f"{sha256_of_bytes(key.encode())}.safetensors"
-    return _read_or_make(path, lambda: _fitted_scores(workspace, plan, recipe, listener, name))
+    return workspace.cache / "baselines" / f"{sha256_of_bytes(key.encode())}.safetensors"
 
 
 def _read_or_make(path: Path, make: Callable[[], Any]) -> Any:
@@ -106,4 +107,4 @@ def _fitted_scores(workspace: Workspace, plan: Plan, recipe: Recipe, listener: L
     with tempfile.TemporaryDirectory() as folder:
         options = replace(recipe, seed=plan.config.recipe.seed)
         fitted = fit(plan.data, options, folder=Path(folder), cache=workspace.cache, listener=listener)
-        return run(fitted.open(Path(folder), plan.data.spec), plan.data.test, workspace.cache, listener)
+        return run(fitted.open(plan.data.spec), plan.data.test, workspace.cache, listener)

@@ -14,7 +14,7 @@ from tuneworks.core.workspace import Workspace
 from tuneworks.flows.names import DEPLOYMENT, must_be_name
 from tuneworks.flows.references import version_of
 from tuneworks.serving.engine import engine_of
-from tuneworks.serving.loaded import runtime_of
+from tuneworks.serving.loaded import runtime_of, runtimes_asked
 
 KEPT_PREVIOUS = 20
 
@@ -63,8 +63,7 @@ def crown(workspace: Workspace, name: str, served: Served) -> Deployment:
 
 
 def _fits(version: ModelVersion, runtime: str) -> None:
-    wanted = {registry.load("bases", use.name).runtime for use in version.bases}
-    if wanted <= set(registry.load("runtimes", runtime).runs):
+    if runtimes_asked(version.bases) <= set(registry.load("runtimes", runtime).runs):
         return
     own = runtime_of(version.bases)
     raise InvalidConfig(

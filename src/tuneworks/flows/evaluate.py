@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from tuneworks.core.workspace import Workspace
 from tuneworks.flows.baselines import baselines
 from tuneworks.flows.explain_config import explained
 from tuneworks.flows.held_out import history_of, plan_of, run
+from tuneworks.flows.ladder import table_of
 from tuneworks.flows.plan_run import Plan
 from tuneworks.flows.references import version_of
 from tuneworks.flows.scorings import dataset_title, facts, report_folder, times_scored
@@ -64,6 +65,7 @@ def write_report(
     listener: Listener = silent,
 ) -> Report:
     """Compare the scores with every baseline on the same rows, and write the report."""
+    evaluation = replace(evaluation, tables=(*evaluation.tables, *table_of(workspace, version)))
     comparisons = _compared(workspace, plan, scores, evaluation.metric, listener)
     folder = report_folder(workspace, version, plan.dataset.id)
     html, json = folder / "report.html", folder / "report.json"
@@ -120,5 +122,5 @@ def _settings(workspace: Workspace, version: ModelVersion) -> list[Setting]:
     run = workspace.store.get(Run, version.run_id)
     if run is None:
         return []
-    told = explained(run.asked or run.config, run.config)
+    told = explained(run.asked or run.config, replace(run.config, recipe=version.recipe))
     return [Setting(e.key, e.value, e.source) for e in told if e.key.startswith("recipe.")]

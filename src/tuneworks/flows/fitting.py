@@ -11,30 +11,38 @@ from tuneworks.core import registry
 from tuneworks.core.asking import Examples, Task
 from tuneworks.core.contracts import Job, LoadedBase, Method, Model, Step
 from tuneworks.core.errors import InvalidConfig, UnsuitableData
-from tuneworks.core.events import Listener, advance, silent
+from tuneworks.core.events import Listener, silent
 from tuneworks.core.text import Text
-from tuneworks.core.types import BaseUse, Output, Recipe, TaskSpec
+from tuneworks.core.types import BaseUse, Output, Recipe, Score, TaskSpec
+from tuneworks.flows.steps import Attend, Measure, pass_by, run_steps
+from tuneworks.flows.trails import Trail, no_trail
 from tuneworks.serving.loaded import Asked, assemble, load_base
 from tuneworks.statistics.feature_cache import CachedBase
-from tuneworks.statistics.intervals import value
 from tuneworks.statistics.shapes.shape import shape_of
 from tuneworks.statistics.views import blocks_of, fitted_values
 
-BASE_OPTIONS = ("max_length",)
+BASE_OPTIONS = ("layers", "max_length", "precision")
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """A model as fitted: its bases, its files (part name -> path) and the steps that led to it."""
+    """A model as fitted: its complete recipe, its bases, its files (part name -> path), the steps that led to it.
 
+    ``validation``: the deciding metric on held-out rows that chose among its settings, with its interval; ``None``
+    where the method measured none.
+    """
+
+    recipe: Recipe
     uses: tuple[BaseUse, ...]
     output: Output
-    method: str
+    folder: Path
     files: Mapping[str, Path]
     history: tuple[Step, ...]
+    validation: Score | None = None
+    less_is_better: bool = False
 
-    def open(self, folder: Path, spec: TaskSpec) -> Model:
-        return assemble(Asked(spec, self.output, self.method), self.uses, self.files, folder)
+    def open(self, spec: TaskSpec) -> Model:
+        return assemble(Asked(spec, self.output, self.recipe.method or ""), self.uses, self.files, self.folder)
 
 
 @dataclass(frozen=True)
@@ -49,9 +57,21 @@ class Data:
 
 
 def fit(
-    data: Data, recipe: Recipe, *, folder: Path, cache: Path, champion: Model | None = None, listener: Listener = silent
+    data: Data,
+    recipe: Recipe,
+    *,
+    folder: Path,
+    cache: Path,
+    champion: Model | None = None,
+    listener: Listener = silent,
+    attend: Attend = pass_by,
+    trails: Callable[[Recipe], Trail] = no_trail,
 ) -> Fitted:
-    """Fit ``recipe`` to the data; new files go into ``folder``; pretrained bases are the ``champion``'s, if any."""
+    """Fit ``recipe`` to the data; new files go into ``folder``; pretrained bases are the ``champion``'s, if any.
+
+    ``attend`` is given every step before the listener hears of it, and may end the fit by raising. ``trails`` gives
+    what an earlier attempt at this recipe left, and keeps what this one leaves.
+    """
     method, output = method_of(recipe), data.task.output(data.spec)
     _must_fit(method, recipe, data.spec, output)
     recipe = method.complete(recipe, output)
@@ -59,6 +79,9 @@ def fit(
     _must_teach(data, output)
     files = base_files(uses, data, recipe, folder=folder, cache=cache, champion=champion, listener=listener)
     bases = [(use, CachedBase(load_base(use, files), cache)) for use in uses]
+    uses = tuple(replace(use, runtime=base.runtime) for use, base in bases)
+    trail = trails(recipe)
+    measure = Measure(data.task, data.spec, trail.measured)
     job = Job(
         output,
         data.spec,
@@ -67,12 +90,14 @@ def fit(
         data.validation,
         bases,
         features=Features(bases, data.spec, output, listener),
-        measure=measure_of(data.task, data.spec),
+        measure=measure,
         cache=cache,
         teacher=champion,
+        resumed=trail.resumed,
     )
-    parts, history = run_steps(method.fit(job), listener)
-    return Fitted(uses, output, recipe.method or "", {**files, **files_in(folder, parts)}, history)
+    parts, history = run_steps(method.fit(job), listener, attend, trail, measure)
+    files = replaced(files, files_in(folder, parts))
+    return Fitted(recipe, uses, output, folder, files, history, measure.best, measure.less_is_better)
 
 
 def method_of(recipe: Recipe) -> Method:
@@ -138,40 +163,34 @@ def base_files(
 ) -> dict[str, Path]:
     """Every base's files: the champion's own where it uses the same base, else from the address or learnt anew."""
     files: dict[str, Path] = {}
-    kept = _bases_of(champion)
+    kept, options = _bases_of(champion), _base_options(recipe)
     for use in uses:
         own: Mapping[str, Path | bytes]
+        base = registry.load("bases", use.name)()
         if (use.columns, use.address) in kept:
-            own = kept[use.columns, use.address]
+            own = base.kept(kept[use.columns, use.address], options=options, listener=listener)
         else:
-            base = registry.load("bases", use.name)()
-            options = {k: v for k, v in recipe.options.items() if k in BASE_OPTIONS}
             values = fitted_values(use, base, data.spec, data.train)
             own = base.fit(use.address, values, options=options, cache=cache, listener=listener)
         files |= files_in(folder, own, f"{use.folder}/" if use.folder else "")
     return files
 
 
-def measure_of(task: Task, spec: TaskSpec) -> Callable[[Any, Examples], float]:
-    """The deciding metric of score arrays on examples, higher is better."""
-
-    def measure(scores: Any, examples: Examples) -> float:
-        tally = task.tally(spec, scores, examples)[spec.metric or ""]
-        return -value(tally) if tally.less_is_better else value(tally)
-
-    return measure
-
-
-def run_steps(steps: Any, listener: Listener) -> tuple[Mapping[str, bytes], tuple[Step, ...]]:
-    """Drive a method's generator: tell the listener of every step, return the parts and the steps."""
-    history: list[Step] = []
-    while True:
-        try:
-            step = next(steps)
-        except StopIteration as end:
-            return end.value, tuple(history)
-        history.append(step)
-        advance(listener, step.message, step.step, step.total, values=step.values)
+def _base_options(recipe: Recipe) -> dict[str, Any]:
+    """What a recipe's bases are asked: the user's options, and whether int8 features are as good for its method."""
+    method = registry.load("methods", recipe.method or "")
+    if recipe.options.get("precision") == "int8" and (method.needs_network or method.needs_writer):
+        raise InvalidConfig(
+            Text(
+                f"The method {recipe.method!r} tunes the base itself, which int8 does not allow.",
+                f"方法 {recipe.method!r} 会训练基础模型本身，不能使用 int8。",
+            ),
+            Text(
+                "Leave recipe.options.precision out, or use the method head.",
+                "请省略 recipe.options.precision，或使用方法 head。",
+            ),
+        )
+    return {"int8": method.int8, **{k: v for k, v in recipe.options.items() if k in BASE_OPTIONS}}
 
 
 class Features:
@@ -248,6 +267,11 @@ def _bases_of(champion: Model | None) -> dict[tuple[tuple[str, ...], str], dict[
         for use, base in champion.bases
         if base.files
     }
+
+
+def replaced(files: Mapping[str, Path], parts: Mapping[str, Path]) -> dict[str, Path]:
+    """The files with a method's parts in place of the bases' own; an empty part takes one away."""
+    return {name: path for name, path in {**files, **parts}.items() if name not in parts or path.stat().st_size}
 
 
 def files_in(folder: Path, parts: Mapping[str, Path | bytes], prefix: str = "") -> dict[str, Path]:

@@ -9,13 +9,13 @@ from typing import Any
 
 from tuneworks.core.errors import Conflict, NotFound
 from tuneworks.core.files import staged_beside
-from tuneworks.core.lifecycle import is_alive
+from tuneworks.core.processes import is_alive
 from tuneworks.core.text import Text
-from tuneworks.core.types import Dataset, DatasetName, Deployment, ModelVersion, Prediction, Run, Served
+from tuneworks.core.types import Dataset, DatasetName, Deployment, Event, ModelVersion, Prediction, Run, Served
 from tuneworks.core.workspace import Workspace
 from tuneworks.flows.forget import forget_version
 from tuneworks.flows.pictures import pictures_in_use, pictures_of
-from tuneworks.flows.references import dataset_of, deployment_of, unknown, version_labels, version_of
+from tuneworks.flows.references import dataset_of, deployment_of, run_of, unknown, version_labels, version_of
 
 KINDS: dict[str, type] = {"datasets": DatasetName, "runs": Run, "versions": ModelVersion, "deployments": Deployment}
 
@@ -34,7 +34,7 @@ def show(reference: str, *, workspace: Workspace | None = None) -> Any:
     kind, slash, rest = reference.partition("/")
     if slash and kind in KINDS:
         return _FIND[kind](workspace, rest)
-    for find in (_run_of, _prediction_of, deployment_of, version_of, dataset_of):
+    for find in (run_of, _prediction_of, deployment_of, version_of, dataset_of):
         try:
             return find(workspace, reference)
         except NotFound:
@@ -86,12 +86,15 @@ def _delete_deployment(workspace: Workspace, reference: str) -> None:
 
 
 def _delete_run(workspace: Workspace, reference: str) -> None:
-    run = _run_of(workspace, reference)
+    run = run_of(workspace, reference)
     if _is_at_work(run):
         raise _in_use(run.id, "the process that does it", "正在执行它的进程")
     for version in workspace.store.find(ModelVersion, run_id=run.id):
         raise _in_use(run.id, f"the version {version.label}", f"版本 {version.label}")
+    for event in workspace.store.find(Event, run_id=run.id):
+        workspace.store.remove(Event, event.id or "")
     workspace.store.remove(Run, run.id)
+    _remove_folder(workspace.checkpoints / run.id)
 
 
 def _remove_folder(folder: Path) -> None:
@@ -164,16 +167,6 @@ def _compiled(deployment: Deployment) -> list[str]:
 # -- finding -----------------------------------------------------------------------------------------
 
 
-def _run_of(workspace: Workspace, reference: str) -> Run:
-    run = workspace.store.get(Run, reference)
-    if run is None:
-        raise NotFound(
-            Text(f"There is no run {reference!r}.", f"没有编号为 {reference!r} 的运行。"),
-            Text("See the runs: tuneworks list runs", "查看所有运行：tuneworks list runs"),
-        )
-    return run
-
-
 def _prediction_of(workspace: Workspace, reference: str) -> Prediction:
     prediction = workspace.store.get(Prediction, reference)
     if prediction is None:
@@ -209,7 +202,7 @@ def _in_use(what: str, user: str, chinese_user: str) -> Conflict:
 
 _FIND: dict[str, Callable[[Workspace, str], Any]] = {
     "datasets": dataset_of,
-    "runs": _run_of,
+    "runs": run_of,
     "versions": version_of,
     "deployments": deployment_of,
 }

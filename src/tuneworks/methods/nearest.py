@@ -49,6 +49,7 @@ class Nearest(Method):
 
     Options = Options
     output_kinds = ("anomaly",)
+    rung = 1
 
     def fit(self, job: Job) -> Generator[Step, None, Parts]:
         options = Options(**job.recipe.options)

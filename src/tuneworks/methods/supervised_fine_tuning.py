@@ -16,8 +16,9 @@ from tuneworks.core.asking import Examples
 from tuneworks.core.contracts import Job, Method, Parts, Step
 from tuneworks.core.ranges import OneOf, Range, check_values
 from tuneworks.core.types import Output, Recipe
-from tuneworks.neural.batches import Batch, Piece, batches_of
+from tuneworks.neural.batches import Batch, batches_of
 from tuneworks.neural.loop import Schedule, Training
+from tuneworks.neural.pieces import Piece
 from tuneworks.neural.writer import WEIGHTS_FILE, Writer, weights_of
 from tuneworks.neural.writing import WritingHead, must_know, one_writer
 
@@ -63,6 +64,7 @@ class SupervisedFineTuning(Method):
     Options = Options
     output_kinds = ("text",)
     needs_writer = True
+    rung = 5
 
     def complete(self, recipe: Recipe, output: Output) -> Recipe:
         made = super().complete(recipe, output)
@@ -82,7 +84,6 @@ class SupervisedFineTuning(Method):
             train.loss,
             measure=validation.probability,
             schedule=_schedule(job, options, train.pieces),
-            pad=writer.pad,
         )
         yield from training.steps()
         prefix = f"{use.folder}/" if use.folder else ""
@@ -110,7 +111,7 @@ class _Side:
     def probability(self) -> float:
         """The geometric mean probability of the true texts' tokens."""
         summed, count = 0.0, 0
-        for batch in batches_of(self.pieces, self._tokens, pad=self._writer.pad):
+        for batch in batches_of(self.pieces, self._tokens):
             prompts, targets = self._of(batch.examples)
             tokens = sum(map(len, targets))
             summed += float(self._writer.loss(prompts, targets)) * tokens

@@ -2,65 +2,49 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModel
+from transformers import AutoModel
 from transformers.utils import logging
 
-from tuneworks.core.errors import InvalidConfig
 from tuneworks.core.events import Listener, advance
 from tuneworks.core.text import Text
-from tuneworks.neural.batches import Batch, Piece, batches_of, pieces_of, readable
+from tuneworks.neural.adapters import with_adapter
+from tuneworks.neural.batches import Batch, batches_of
+from tuneworks.neural.encoder_files import STOCK_FILES, Settings, load_settings, load_tokenizer
+from tuneworks.neural.flat import by_padding, embedded, layers_by_padding, layers_of, made_flat, through
+from tuneworks.neural.pieces import Piece, pieces_of, readable
+from tuneworks.neural.soft_prompts import SoftPrompts
 from tuneworks.neural.workers import side_by_side
 from tuneworks.statistics.features import Floats
 
-SETTINGS_FILE = "encoder.json"
-WEIGHTS_FILE = "model.safetensors"
-FOLDER_FILES = ("config.json", WEIGHTS_FILE, "tokenizer.json", "tokenizer_config.json", SETTINGS_FILE)
 
+class Below(Protocol):
+    """States (T, D) of a batch's stream after the lowest ``count`` layers."""
 
-@dataclass(frozen=True)
-class Settings:
-    """How texts become features: what is written before each, how many tokens are read, whether vectors have norm 1."""
+    count: int
 
-    prefix: str = ""
-    max_length: int = 256
-    normalise: bool = True
-
-    def to_json(self) -> bytes:
-        return json.dumps(asdict(self), ensure_ascii=False).encode()
-
-    @classmethod
-    def from_json(cls, data: bytes) -> Settings:
-        return cls(**json.loads(data))
-
-    def with_length(self, wanted: Any, limit: int) -> Settings:
-        """These settings with another maximum length; raises ``InvalidConfig`` past the limit."""
-        if isinstance(wanted, int) and 8 <= wanted <= limit:
-            return replace(self, max_length=wanted)
-        raise InvalidConfig(
-            Text(
-                f"max_length is {wanted}; this encoder reads 8 to {limit} tokens.",
-                f"max_length 为 {wanted}；该编码器支持 8 到 {limit} 个词元。",
-            ),
-            Text(
-                f"Set recipe.options.max_length to at most {limit}.",
-                f"请将 recipe.options.max_length 设为不超过 {limit}。",
-            ),
-        )
+    def __call__(self, batch: Batch) -> Tensor: ...
 
 
 class Encoder(nn.Module):
-    """The network and the tokenizer that belongs to it; mean pooling over tokens."""
+    """The network and the tokenizer that belongs to it; mean pooling over tokens.
+
+    ``weights_file``: where its weights came from; ``adapted``: whether an adapter lay beside it; ``prompts``: what
+    stands before every text; ``below``: where the states that the upper layers begin with come from, if not from here.
+    """
+
+    weights_file: Path
+    adapted: bool = False
+    below: Below | None = None
 
     def __init__(self, model: nn.Module, tokenizer: Tokenizer, settings: Settings) -> None:
         super().__init__()
@@ -68,53 +52,73 @@ class Encoder(nn.Module):
         self.tokenizer = tokenizer
         self.settings = settings
         self.width: int = model.config.hidden_size
+        self._is_known = made_flat(model)
 
     def pieces(self, values: Sequence[Any], units: Sequence[Sequence[tuple[int, int]]] | None = None) -> list[Piece]:
         """Tokenised texts or pairs, each cut at the maximum length, or in overlapping windows where there are units."""
         read = [readable(value) for value in values]
-        return pieces_of(self.tokenizer, read, self.settings.prefix, self.settings.max_length, units)
+        made = pieces_of(self.tokenizer, read, self.settings.prefix, self.settings.max_length, units)
+        return self.prompts.before(made) if self.prompts is not None else made
 
     def forward(self, batch: Batch) -> Tensor:
-        """Token states of a batch (B, T, D)."""
-        states: Tensor = self.model(input_ids=batch.ids, attention_mask=batch.mask).last_hidden_state
-        return states
+        """States of the stream of a batch's tokens (T, D)."""
+        if not self._is_known:
+            return by_padding(self.model, batch, self.pad)
+        if self.below is not None:
+            return through(self.layers[self.below.count :], self.below(batch), batch)
+        return self.lowest(batch, len(self.layers))
+
+    def lowest(self, batch: Batch, count: int) -> Tensor:
+        """States of the stream (T, D) after the lowest ``count`` layers of a model of a known family."""
+        return through(self.layers[:count], embedded(self.model, batch), batch)
+
+    @property
+    def layers(self) -> Sequence[nn.Module]:
+        """The layers, lowest first, of a model of a known family; none of others."""
+        return layers_of(self.model) if self._is_known else []
 
     def pooled(self, batch: Batch) -> Tensor:
         """Features of a batch's examples: the mean of their token states (B, D)."""
-        return self._mean(self(batch), batch)
+        return torch.cat([self._mean(states, batch) for states in self.read(batch)], dim=1)
 
     def unit_states(self, batch: Batch) -> Tensor:
         """Features of a batch's units: the mean of the states of the tokens that touch each (U, D)."""
-        return means_of_units(self(batch), batch)
+        return torch.cat([batch.unit_means(states) for states in self.read(batch)], dim=1)
 
     def both(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Features of a batch's examples (B, D) and of its units (U, D), read once."""
         states = self(batch)
-        return self._mean(states, batch), means_of_units(states, batch)
+        return self._mean(states, batch), batch.unit_means(states)
+
+    def read(self, batch: Batch) -> list[Tensor]:
+        """The stream's states (T, D) after each of the layers that features are made of."""
+        numbers = self.settings.layers
+        if not numbers:
+            return [self(batch)]
+        if not self._is_known:
+            return layers_by_padding(self.model, batch, self.pad, numbers)
+        made = [self.lowest(batch, numbers[0])]
+        for below, number in pairwise(numbers):
+            made.append(through(self.layers[below:number], made[-1], batch))
+        return made
 
     def _mean(self, states: Tensor, batch: Batch) -> Tensor:
-        if batch.mask is None:
-            mean = states.mean(dim=1)
-        else:
-            mask = batch.mask.unsqueeze(-1).to(states.dtype)
-            mean = (states * mask).sum(dim=1) / mask.sum(dim=1)
+        mean = batch.means(states)
         return nn.functional.normalize(mean, dim=1) if self.settings.normalise else mean
 
     def batches(self, pieces: Sequence[Piece], tokens: int) -> Iterator[Batch]:
         """Batches of pieces of like length, at most ``tokens`` tokens each, longest first."""
-        return batches_of(pieces, tokens, pad=self.pad)
+        return batches_of(pieces, tokens)
+
+    @property
+    def prompts(self) -> SoftPrompts | None:
+        """What stands before every text, if anything does."""
+        words = self.model.get_input_embeddings()  # type: ignore[operator]
+        return words if isinstance(words, SoftPrompts) else None
 
     @property
     def pad(self) -> int:
         return int(self.model.config.pad_token_id or 0)
-
-
-def means_of_units(states: Tensor, batch: Batch) -> Tensor:
-    """The mean of the states (B, T, D) of the tokens that touch each of a batch's units (U, D)."""
-    flat = states.flatten(0, 1)
-    summed = flat.new_zeros(batch.unit_count, flat.shape[1])
-    summed.index_add_(0, batch.unit_of_token, flat[batch.token_of_unit])
-    return summed / batch.tokens_per_unit.clamp(min=1).unsqueeze(1)
 
 
 def encoded(
@@ -128,7 +132,8 @@ def encoded(
     """Features of texts (N, D), or of their units (sum of L, D); batches of ``at_once`` tokens, side by side."""
     pieces = encoder.pieces(values, units)
     starts = np.cumsum([0, *(len(spans) for spans in units)]) if units is not None else None
-    made = np.zeros((len(values) if starts is None else int(starts[-1]), encoder.width), np.float32)
+    width = encoder.width * max(1, len(encoder.settings.layers))
+    made = np.zeros((len(values) if starts is None else int(starts[-1]), width), np.float32)
 
     def encode(batch: Batch) -> int:
         if starts is None:
@@ -145,41 +150,16 @@ def encoded(
     return made
 
 
-def truncated(files: Mapping[str, Path], values: Sequence[Any]) -> list[bool]:
-    """For each text, whether its end is cut off by the encoder's maximum length."""
-    settings = load_settings(files)
-    read = [readable(value) for value in values]
-    return [p.truncated for p in pieces_of(load_tokenizer(files), read, settings.prefix, settings.max_length)]
-
-
 def load_encoder(files: Mapping[str, Path]) -> Encoder:
     """An encoder from its files (see ``FOLDER_FILES``); nothing is fetched and no code in the folder is run."""
     with tempfile.TemporaryDirectory() as place:
-        for name in FOLDER_FILES:
+        for name in STOCK_FILES:
             if name in files:
                 (Path(place) / name).symlink_to(files[name].absolute())
         model = _quietly_loaded(place)
     model.eval()
-    return Encoder(model, load_tokenizer(files), load_settings(files))
-
-
-def load_tokenizer(files: Mapping[str, Path]) -> Tokenizer:
-    """The encoder's tokenizer, neither padding nor cutting."""
-    tokenizer = Tokenizer.from_file(str(files["tokenizer.json"]))
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
-    return tokenizer
-
-
-def width_of(files: Mapping[str, Path]) -> int:
-    """How many features the encoder gives, as its configuration says."""
-    stated = json.loads(files["config.json"].read_text(encoding="utf-8"))
-    return int(AutoConfig.for_model(**stated).hidden_size)
-
-
-def load_settings(files: Mapping[str, Path]) -> Settings:
-    """How the encoder's texts are read."""
-    return Settings.from_json(files[SETTINGS_FILE].read_bytes()) if SETTINGS_FILE in files else Settings()
+    made: Encoder = with_adapter(Encoder(model, load_tokenizer(files), load_settings(files)), files)
+    return made
 
 
 def _quietly_loaded(folder: str) -> nn.Module:
@@ -192,8 +172,3 @@ def _quietly_loaded(folder: str) -> nn.Module:
     if hasattr(model, "pooler"):
         model.pooler = None
     return model
-
-
-def weights_of(encoder: Encoder) -> dict[str, Any]:
-    """The network's weights by name, contiguous, as ``AutoModel`` reads them."""
-    return {name: tensor.detach().contiguous() for name, tensor in encoder.model.state_dict().items()}

@@ -18,8 +18,10 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
+from tuneworks.neural.adapters import with_adapter
 from tuneworks.neural.batches import Batch
-from tuneworks.neural.encoder import WEIGHTS_FILE, Encoder, load_settings, load_tokenizer
+from tuneworks.neural.encoder import Encoder
+from tuneworks.neural.encoder_files import WEIGHTS_FILE, load_settings, load_tokenizer
 
 MODEL_TYPE = "use-multilingual-cnn"
 
@@ -53,13 +55,15 @@ class FastEncoder(Encoder):
     model: Network
 
     def forward(self, batch: Batch) -> Tensor:
-        """What each token adds to its sentence (B, T, D)."""
-        states: Tensor = self.model.project(self.model(batch.ids, batch.mask))
+        """What each token adds to its sentence (T, D)."""
+        ids, inside = batch.padded(self.pad)
+        states: Tensor = self.model.project(self.model(ids, inside)[inside])
         return states
 
     def pooled(self, batch: Batch) -> Tensor:
         """Features of a batch's examples (B, D)."""
-        made = self.model.sentences(self.model(batch.ids, batch.mask), batch.mask)
+        ids, inside = batch.padded(self.pad)
+        made = self.model.sentences(self.model(ids, inside), inside)[batch.ranks]
         return functional.normalize(made, dim=1) if self.settings.normalise else made
 
     def both(self, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -81,18 +85,17 @@ class Network(nn.Module):
         self.project = nn.Linear(sizes.embedding + together, sizes.hidden_size)
         self.dense = Dense(sizes)
 
-    def forward(self, ids: Tensor, mask: Tensor | None) -> Tensor:
-        inside = torch.ones_like(ids) if mask is None else mask
-        inside = inside.unsqueeze(-1).to(torch.float32)
+    def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
+        inside = mask.unsqueeze(-1).to(torch.float32)
         embedded = self.embeddings(ids) * inside
         parts = self.projection_norm(self.projection(embedded)).split(self.config.channels, dim=-1)
         seen = [branch(part * inside, inside) for branch, part in zip(self.branches, parts, strict=True)]
         states: Tensor = self.norm(torch.cat([embedded, *seen], dim=-1)) * inside
         return states
 
-    def sentences(self, states: Tensor, mask: Tensor | None) -> Tensor:
+    def sentences(self, states: Tensor, mask: Tensor) -> Tensor:
         """Sentences of token states: the projected sum over the root of the length, through the dense layers."""
-        length = torch.full((len(states), 1), float(states.shape[1])) if mask is None else mask.sum(1, keepdim=True)
+        length = mask.sum(1, keepdim=True)
         summed = functional.linear(states.sum(dim=1), self.project.weight) + length * self.project.bias
         made: Tensor = self.dense(summed / length.sqrt())
         return made
@@ -166,7 +169,8 @@ def load_fast_encoder(files: Mapping[str, Path]) -> FastEncoder:
     model = Network(load_sizes(files["config.json"]))
     model.load_state_dict(load_file(files[WEIGHTS_FILE]))
     model.eval()
-    return FastEncoder(model, load_tokenizer(files), load_settings(files))
+    made: FastEncoder = with_adapter(FastEncoder(model, load_tokenizer(files), load_settings(files)), files)
+    return made
 
 
 def load_sizes(path: Path) -> Sizes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ from typing import Any
 from tuneworks.core.contracts import LoadedBase
 from tuneworks.core.events import Listener, silent
 from tuneworks.core.files import sha256_of_bytes, sha256_of_file
-from tuneworks.neural.encoder import FOLDER_FILES, Encoder, encoded, truncated
+from tuneworks.neural.encoder import Encoder, encoded
+from tuneworks.neural.encoder_files import FOLDER_FILES, truncated
 from tuneworks.statistics.features import Floats
 
 TOKENS_AT_ONCE = 512
@@ -42,7 +44,9 @@ class LoadedEncoder(LoadedBase):
         return encoded(self._encoder, values, units, listener, at_once=TOKENS_AT_ONCE)
 
     def network(self) -> Encoder:
-        return self._read(self._files)
+        made = self._read(self._files)
+        made.settings = replace(made.settings, layers=())
+        return made
 
     def truncated(self, values: Sequence[Any]) -> Sequence[bool]:
         return truncated(self._files, values)

@@ -1,23 +1,39 @@
-"""The training loop: a generator of steps, so that whoever calls it logs, saves and stops."""
+"""The training loop: a generator of steps, so that whoever calls it logs, saves and stops.
+
+A step's ``state`` holds all that is needed to go on from there; a training that was resumed ends in the same bytes as
+one that never stopped.
+"""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from tuneworks.core.contracts import Step
 from tuneworks.core.text import Text
-from tuneworks.neural.batches import Batch, Piece, batch_of, shuffled_batches
+from tuneworks.neural import training_state
+from tuneworks.neural.batches import Batch, batch_of, shuffled_batches
+from tuneworks.neural.training_state import MadeWith, Place
+from tuneworks.neural.optimisers import Rates, optimiser_of, share_of_rate
+from tuneworks.neural.pieces import Piece
+
+Group = list[Piece]
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long and how strongly to train; ``patience`` counts validations without a gain of ``minimum_delta``."""
+    """How long and how strongly to train; ``patience`` counts validations without a gain of ``minimum_delta``.
+
+    ``shape``: how the learning rate falls; ``accumulation``: batches a step; ``average``: share kept of the moving
+    average of the weights, ``None`` where there is none.
+    """
 
     epochs: int
     batch_tokens: int
@@ -29,6 +45,41 @@ class Schedule:
     patience: int
     minimum_delta: float
     seed: int
+    optimiser: str = "adamw"
+    momentum: float = 0.9
+    shape: str = "linear"
+    accumulation: int = 1
+    average: float | None = None
+    layer_decay: float = 1.0
+
+    @property
+    def rates(self) -> Rates:
+        return Rates(
+            self.learning_rate, self.head_learning_rate, self.weight_decay, self.layer_decay, momentum=self.momentum
+        )
+
+
+def plain_gradients(loss: Callable[[], Tensor]) -> Tensor:
+    """The loss, once its gradients are added to the weights'."""
+    made = loss()
+    made.backward()
+    return made.detach()
+
+
+@dataclass(frozen=True)
+class Ways:
+    """What a training may do in a way of its own.
+
+    ``draw``: an epoch's pieces (counted from 0), instead of all once. ``gradients``: how a loss becomes gradients.
+    ``thaw``: called before each epoch, to say which weights move in it. ``work``: a hash of the recipe and the data.
+    ``resumed``: the state of an earlier attempt's step, to go on from.
+    """
+
+    draw: Callable[[int], Sequence[Piece]] | None = None
+    gradients: Callable[[Callable[[], Tensor]], Tensor] = plain_gradients
+    thaw: Callable[[int], None] | None = None
+    work: str = ""
+    resumed: Mapping[str, bytes] | None = None
 
 
 @dataclass(frozen=True)
@@ -36,12 +87,19 @@ class Best:
     """The weights that measured best on validation, and their measure."""
 
     measure: float
-    weights: dict[str, Tensor]
+    weights: Mapping[str, Tensor]
     epoch: int
+
+    @cached_property
+    def bytes(self) -> bytes:
+        return save({name: one.contiguous() for name, one in self.weights.items()})
 
 
 class Training:
-    """A network, its data and its schedule; ``steps()`` trains, ``best`` holds what to keep."""
+    """A network, its data and its schedule; ``steps()`` trains, ``best`` holds what to keep.
+
+    The weights that require a gradient now are those that train, whatever ``Ways.thaw`` says of single epochs.
+    """
 
     def __init__(
         self,
@@ -50,96 +108,148 @@ class Training:
         loss: Callable[[Batch], Tensor],
         measure: Callable[[], float],
         schedule: Schedule,
-        pad: int,
+        ways: Ways | None = None,
     ) -> None:
         self.network, self.pieces, self.loss, self.measure = network, pieces, loss, measure
-        self.schedule, self.pad = schedule, pad
+        self.schedule, self.ways = schedule, ways or Ways()
+        self.weights = {name: one for name, one in network.named_parameters() if one.requires_grad}
+        self.average: dict[str, Tensor] | None = None
         self.best: Best | None = None
+        self._optimiser = optimiser_of(schedule.optimiser, network, schedule.rates)
+        self._top_rates = [group["lr"] for group in self._optimiser.param_groups]
+        self._place = Place()
+        if self.ways.resumed:
+            self._go_on(self.ways.resumed)
 
     def measure_start(self) -> float:
         """Measure the network as it is; where every epoch does worse, its weights are the ones to keep."""
-        self.best = Best(self._validate(), _copied(self.network), 0)
+        self.best = Best(self._validate(), self._copied(), 0)
         return self.best.measure
 
     def steps(self) -> Iterator[Step]:
         """Train epoch by epoch, validating after each; stops early, and leaves the best weights in the network."""
         schedule = self.schedule
-        torch.manual_seed(schedule.seed)
-        epochs = [self._groups(epoch) for epoch in range(schedule.epochs)]
-        total, done, stale, highest = sum(map(len, epochs)), 0, 0, -math.inf
-        optimiser = torch.optim.AdamW(_parameter_groups(self.network, schedule), foreach=True)
-        scheduler = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _share(step, total, schedule.warm_up))
-        for epoch, groups in enumerate(epochs, start=1):
-            self.network.train()
-            for group in groups:
-                began = time.monotonic()
-                loss = self._one(group, optimiser)
-                scheduler.step()
-                done += 1
-                tokens = sum(len(piece.ids) for piece in group)
-                yield Step(
-                    done, total, Text(f"epoch {epoch}", f"第 {epoch} 轮"), _values(loss, scheduler, tokens, began)
-                )
-            measured = self._validate()
-            yield Step(done, total, Text(f"epoch {epoch} validated", f"第 {epoch} 轮验证"), {"validation": measured})
-            gained = measured > highest + schedule.minimum_delta
-            stale, highest = (0, measured) if gained else (stale + 1, highest)
-            if gained and self._is_best(measured):
-                self.best = Best(measured, _copied(self.network), epoch)
-            if stale >= schedule.patience:
-                break
+        if self._place == Place():
+            torch.manual_seed(schedule.seed)
+        epochs = [self._steps_of(epoch) for epoch in range(schedule.epochs)]
+        total = sum(map(len, epochs))
+        while self._place.epoch < schedule.epochs and self._place.stale < schedule.patience:
+            epoch = self._place.epoch
+            said = Text(f"epoch {epoch + 1}", f"第 {epoch + 1} 轮")
+            if self.ways.thaw:
+                self.ways.thaw(epoch)
+            for groups in epochs[epoch][self._place.step :]:
+                values = self._learn(groups, total)
+                yield Step(self._place.done, total, said, values, self.state, self.validate)
+            measured = self._measured()
+            said = Text(f"epoch {epoch + 1} validated", f"第 {epoch + 1} 轮验证")
+            yield Step(self._place.done, total, said, {"validation": measured}, self.state)
         if self.best is not None:
-            self.network.load_state_dict(self.best.weights)
+            self._set(self.best.weights)
         self.network.eval()
 
-    def _groups(self, epoch: int) -> list[list[Piece]]:
-        seed = self.schedule.seed * 1000 + epoch
-        return shuffled_batches(self.pieces, self.schedule.batch_tokens, pad=self.pad, seed=seed)
+    def validate(self) -> float:
+        """Measure after the last step: the average where there is one; the training goes on as if nobody had asked."""
+        own = self._copied() if self.average else None
+        if self.average:
+            self._set(self.average)
+        measured = self._validate()
+        if own:
+            self._set(own)
+        return measured
 
-    def _one(self, group: list[Piece], optimiser: torch.optim.Optimizer) -> float:
-        loss = self.loss(batch_of(group, self.pad))
-        loss.backward()
-        nn.utils.clip_grad_norm_([p for p in self.network.parameters() if p.requires_grad], self.schedule.clip)
-        optimiser.step()
-        optimiser.zero_grad(set_to_none=True)
-        return loss.item()
+    def state(self) -> Mapping[str, bytes]:
+        """All that is needed to go on from the last step; ask before the next one is taken."""
+        best = self.best
+        place = replace(self._place, best=best and best.measure, best_epoch=best.epoch if best else 0)
+        groups = {"weights": self.weights, "average": self.average or {}}
+        kept = (lambda: best.bytes) if best else None
+        return training_state.written(place, self._made_with(), groups, self._optimiser, kept)
+
+    def _go_on(self, files: Mapping[str, bytes]) -> None:
+        found = training_state.read(files, self._made_with())
+        self._set(found.weights)
+        self._place, self.average = replace(found.place, best=None, best_epoch=0), dict(found.average) or None
+        if found.best is not None and found.place.best is not None:
+            self.best = Best(found.place.best, found.best, found.place.best_epoch)
+        training_state.restore(self._optimiser, found.moments)
+        torch.set_rng_state(found.random)
+
+    def _made_with(self) -> MadeWith:
+        return MadeWith(self.ways.work, self.schedule.batch_tokens)
+
+    def _steps_of(self, epoch: int) -> list[list[Group]]:
+        """The groups of pieces of each of an epoch's steps."""
+        schedule = self.schedule
+        pieces = self.ways.draw(epoch) if self.ways.draw else self.pieces
+        groups = shuffled_batches(pieces, schedule.batch_tokens, seed=schedule.seed * 1000 + epoch)
+        return [groups[i : i + schedule.accumulation] for i in range(0, len(groups), schedule.accumulation)]
+
+    def _learn(self, groups: list[Group], total: int) -> dict[str, float]:
+        """Take one step, and say what it was like."""
+        began, place = time.monotonic(), self._place
+        self.network.train()
+        share = share_of_rate(self.schedule.shape, place.done, total, self.schedule.warm_up)
+        for group, top in zip(self._optimiser.param_groups, self._top_rates, strict=True):
+            group["lr"] = top * share
+        loss = sum(self._gradients(group, len(group) / sum(map(len, groups))) for group in groups)
+        norm = nn.utils.clip_grad_norm_(self.weights.values(), self.schedule.clip)
+        self._optimiser.step()
+        self._optimiser.zero_grad(set_to_none=True)
+        self._move_average(place.done)
+        self._place = replace(place, step=place.step + 1, done=place.done + 1)
+        tokens, seconds = sum(len(piece.ids) for group in groups for piece in group), time.monotonic() - began
+        return {
+            "loss": loss,
+            "learning_rate": self._optimiser.param_groups[-1]["lr"],
+            "gradient_norm": float(norm),
+            "tokens_per_second": tokens / max(1e-6, seconds),
+        }
+
+    def _gradients(self, group: Group, share: float) -> float:
+        batch = batch_of(group)
+        return float(self.ways.gradients(lambda: self.loss(batch) * share))
+
+    @torch.no_grad()
+    def _move_average(self, done: int) -> None:
+        """Keep a share of the average; a smaller one at first, where it holds little."""
+        if self.schedule.average is None:
+            return
+        if self.average is None:
+            self.average = self._copied()
+        kept = min(self.schedule.average, (1 + done) / (10 + done))
+        for name, one in self.weights.items():
+            self.average[name].lerp_(one, 1 - kept)
+
+    def _measured(self) -> float:
+        """Measure after an epoch; keep what is best, count what gained nothing."""
+        measured = self._validate()
+        place, schedule = self._place, self.schedule
+        gained = measured > (-math.inf if place.highest is None else place.highest) + schedule.minimum_delta
+        if gained and self._is_best(measured):
+            self.best = Best(measured, self._copied(self.average), place.epoch + 1)
+        stale, highest = (0, measured) if gained else (place.stale + 1, place.highest)
+        self._place = replace(place, epoch=place.epoch + 1, step=0, stale=stale, highest=highest)
+        return measured
 
     def _is_best(self, measured: float) -> bool:
         best = self.best
         return best is None or measured > best.measure or (best.epoch == 0 and measured == best.measure)
 
     def _validate(self) -> float:
+        """Measure the weights, or their average where there is one; nothing that is still to come changes."""
         self.network.eval()
+        own = self._copied() if self.average else {}
+        self._set(self.average or {})
         with torch.inference_mode():
-            return self.measure()
+            measured = self.measure()
+        self._set(own)
+        return measured
 
+    def _copied(self, weights: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
+        return {name: one.detach().clone() for name, one in (weights or self.weights).items()}
 
-def _values(loss: float, scheduler: torch.optim.lr_scheduler.LambdaLR, tokens: int, began: float) -> dict[str, float]:
-    seconds = max(1e-6, time.monotonic() - began)
-    return {"loss": loss, "learning_rate": scheduler.get_last_lr()[-1], "tokens_per_second": tokens / seconds}
-
-
-def _share(step: int, total: int, warm_up: float) -> float:
-    """Linear warm-up over a share of the steps, then linear decay to zero."""
-    rise = max(1, math.ceil(total * warm_up))
-    return (step + 1) / rise if step < rise else max(0.0, (total - step) / max(1, total - rise))
-
-
-def _parameter_groups(network: nn.Module, schedule: Schedule) -> list[dict[str, object]]:
-    """Weights with decay; biases and norms without; the head (named ``head.``) with its own learning rate."""
-    made: list[dict[str, object]] = []
-    for in_head in (False, True):
-        rate = schedule.head_learning_rate if in_head else schedule.learning_rate
-        for flat in (False, True):
-            chosen = [
-                parameter
-                for name, parameter in network.named_parameters()
-                if parameter.requires_grad and name.startswith("head.") == in_head and (parameter.ndim < 2) == flat
-            ]
-            if chosen:
-                made.append({"params": chosen, "lr": rate, "weight_decay": 0.0 if flat else schedule.weight_decay})
-    return made
-
-
-def _copied(network: nn.Module) -> dict[str, Tensor]:
-    return {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
+    @torch.no_grad()
+    def _set(self, values: Mapping[str, Tensor]) -> None:
+        for name, value in values.items():
+            self.weights[name].copy_(value)

@@ -51,7 +51,7 @@ class Network(nn.Module):
         self.encoder = view.encoder
         self.encoder.settings = replace(view.encoder.settings, normalise=False)
         self.dropout = nn.Dropout(dropout if view.drops else 0.0)
-        self.head = nn.Linear(view.width, size)
+        self.head: Any = nn.Linear(view.width, size)
         view.begin(self.head)
 
     def forward(self, view: View, batch: Batch) -> Tensor:
@@ -60,13 +60,19 @@ class Network(nn.Module):
 
 
 class Side:
-    """One split: what is seen of it, and its targets in the network's own unit."""
+    """One split: what is seen of it, and its targets in the network's own unit.
 
-    def __init__(self, encoder: Encoder, job: Job, examples: Examples, unit: Unit) -> None:
+    ``link``: what makes scores of the network's sums, where it is not the answer's own.
+    """
+
+    def __init__(
+        self, encoder: Encoder, job: Job, examples: Examples, unit: Unit, link: str | None = None
+    ) -> None:
         use, _ = job.bases[0]
         columns = [examples.inputs[role] for role in roles_of(use, job.spec)]
         self.view = view_of(job.output.kind, encoder, columns, examples)
         self.output, self.unit, self.targets = job.output, unit, targets_of(job.output, examples)
+        self.link = link or link_of(job.output)
         self._targets = torch.from_numpy(np.ascontiguousarray(in_unit(self.targets, unit)))
 
     def truth(self, batch: Batch, weights: Tensor | None) -> Truth:
@@ -87,11 +93,11 @@ class Side:
 
     def scores(self, network: Network) -> Any:
         """Score arrays as the served head gives them."""
-        return SCORES[link_of(self.output)](self, self.sums(network))
+        return SCORES[self.link](self, self.sums(network))
 
     def temperature(self, network: Network) -> float:
         """What the sums are divided by so that their probabilities can be believed; 1 where the link gives none."""
-        fit = TEMPERATURES.get(link_of(self.output))
+        fit = TEMPERATURES.get(self.link)
         return fit(self, self.sums(network)) if fit else 1.0
 
 
@@ -136,7 +142,7 @@ def in_unit(targets: NDArray[Any], unit: Unit) -> NDArray[Any]:
 
 
 def _linear_scores(side: Side, sums: Floats) -> Any:
-    made = linear.scores_of(sums, link_of(side.output), side.output)
+    made = linear.scores_of(sums, side.link, side.output)
     return split_units(made, side.view.lengths) if side.output.per_unit else made
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from safetensors.numpy import save_file
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
-from tuneworks.neural.encoder import SETTINGS_FILE, WEIGHTS_FILE, Settings
+from tuneworks.neural.encoder_files import SETTINGS_FILE, WEIGHTS_FILE, Settings
 from tuneworks.neural.fast_multilingual import Sizes
 from tuneworks.neural.protocol_buffers import fields
 

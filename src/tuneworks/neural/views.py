@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,9 @@ import torch
 from torch import Tensor, nn
 
 from tuneworks.core.asking import Examples
-from tuneworks.neural.batches import Batch, Piece, batch_of
+from tuneworks.neural.batches import Batch, batch_of
 from tuneworks.neural.encoder import Encoder
+from tuneworks.neural.pieces import Piece
 from tuneworks.statistics import positions
 from tuneworks.statistics.features import Floats
 
@@ -37,6 +39,11 @@ class View(ABC):
         self.encoder, self.pieces, self.lengths, self._further = encoder, pieces, lengths, further
         self.width = encoder.width
         self.starts = np.cumsum([0, *lengths])
+
+    @property
+    def read(self) -> list[Piece]:
+        """All that is read: what is batched, and what is joined to it."""
+        return [*self.pieces, *chain.from_iterable(self._further.values())]
 
     @abstractmethod
     def states(self, batch: Batch) -> Tensor:
@@ -75,7 +82,7 @@ class View(ABC):
     def joined(self, batch: Batch) -> Batch:
         """The batch with what must be read beside it."""
         more = [piece for example in batch.examples for piece in self._further.get(example, ())]
-        return batch_of([*batch.pieces, *more], self.encoder.pad) if more else batch
+        return batch_of([*batch.pieces, *more]) if more else batch
 
 
 class Whole(View):

@@ -21,14 +21,15 @@ SAMPLE_LINES = 200
 
 @dataclass
 class Sentence:
-    """Tokens and tags of one sentence."""
+    """Tokens and tags of one sentence; ``document``: the number of its document, where the file marks them."""
 
     tokens: list[str] = field(default_factory=list)
     tags: list[str] = field(default_factory=list)
+    document: int | None = None
 
 
 class Conll(Reader):
-    """Reads BIO, IOB1, IOB2, BIOES, BMES and BILOU columns as text with spans."""
+    """Reads BIO, IOB1, IOB2, BIOES, BMES and BILOU columns as text with spans, and the document each belongs to."""
 
     def accepts(self, path: Path, head: bytes) -> bool:
         suffix = path.suffix.lower()
@@ -44,7 +45,8 @@ class Conll(Reader):
         for sentence in sentences:
             tagged = spans_from_tags(sentence.tokens, sentence.tags, by_character)
             repaired += tagged.repaired
-            yield {"text": tagged.text, "spans": tagged.spans}
+            row = {"text": tagged.text, "spans": tagged.spans}
+            yield row if sentence.document is None else {**row, "document": sentence.document}
         if repaired:
             tell(listener, "repair", repaired_tags(repaired))
 
@@ -57,13 +59,15 @@ def _looks_tagged(text: str) -> bool:
 
 def _sentences(path: Path, text: str) -> Iterator[Sentence]:
     expected: tuple[int, int] | None = None
-    sentence = Sentence()
+    sentence, document = Sentence(), None
     for number, line in enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), start=1):
         cells = line.split("\t") if "\t" in line else line.split()
         if not line.strip() or cells[0] == DOCUMENT:
             if sentence.tokens:
                 yield sentence
-            sentence = Sentence()
+            if cells and cells[0] == DOCUMENT:
+                document = 1 if document is None else document + 1
+            sentence = Sentence(document=document)
         elif not (line.startswith("#") and not TAG.match(cells[-1])):
             expected = expected or (len(cells), number)
             _check(path, cells, number, expected)

@@ -80,10 +80,11 @@ def _measured(chart: Chart) -> Frame:
     xs, ys = [x for ln in chart.lines for x in ln.xs] or [0.0], [y for ln in chart.lines for y in ln.ys] or [0.0]
     if chart.diagonal:
         xs = ys = xs + ys
-    return Frame(*_reach(xs), *_reach(ys))
+    return Frame(*reach(xs), *reach(ys))
 
 
-def _reach(values: Sequence[float]) -> tuple[float, float]:
+def reach(values: Sequence[float]) -> tuple[float, float]:
+    """The range of some values with a margin."""
     margin = (max(values) - min(values)) * 0.05 or abs(max(values)) * 0.05 or 0.5
     return min(values) - margin, max(values) + margin
 
@@ -95,7 +96,7 @@ def _training_chart(history: Sequence[Mapping[str, Any]], names: Sequence[str]) 
         if (held := [m for m in history if name in m.get("values", {}) and m.get("step") is not None])
     ]
     xs, ys = [x for ln in lines for x in ln.xs] or [0.0], [y for ln in lines for y in ln.ys] or [0.0]
-    frame = Frame(min(0.0, *xs), max(xs) if max(xs) > min(0.0, *xs) else 1.0, *_reach(ys))
+    frame = Frame(min(0.0, *xs), max(xs) if max(xs) > min(0.0, *xs) else 1.0, *reach(ys))
     title = series_name(names[0]) if len(names) == 1 else Text("Loss", "损失")
     return _figure(frame, title, (STEP, plain("")), lines, [], dots=max(len(ln.xs) for ln in lines) <= 12)
 
@@ -104,13 +105,14 @@ def _figure(
     frame: Frame, title: Text, axes: tuple[Text, Text], lines: Sequence[Line], under: list[Markup], *, dots: bool
 ) -> Markup:
     curves = [mark for i, curve in enumerate(lines) for mark in _curve(frame, curve, i, dots)]
-    picture = drawing(WIDTH, HEIGHT, *_grid(frame), *_axis_names(axes), *under, *curves, name=title)
+    picture = drawing(WIDTH, HEIGHT, *grid(frame), *axis_names(axes), *under, *curves, name=title)
     legend = [_legend(curve.name, i) for i, curve in enumerate(lines)] if len(lines) > 1 else []
     caption = element("figcaption", both(title))
     return element("figure", caption, picture, *([element("ul", *legend, class_="legend")] if legend else []))
 
 
-def _grid(frame: Frame) -> list[Markup]:
+def grid(frame: Frame) -> list[Markup]:
+    """Lines and numbers at round values of both axes."""
     marks = []
     for value in ticks(frame.low_y, frame.high_y, 5):
         y = frame.y(value)
@@ -127,7 +129,8 @@ def _grid(frame: Frame) -> list[Markup]:
     return marks
 
 
-def _axis_names(axes: tuple[Text, Text]) -> list[Markup]:
+def axis_names(axes: tuple[Text, Text]) -> list[Markup]:
+    """What the axes say, below and at the left."""
     middle = (TOP + HEIGHT - BOTTOM) / 2
     return [
         words(axes[0], x=(LEFT + WIDTH - RIGHT) / 2, y=HEIGHT - 6, class_="axis", text_anchor="middle"),

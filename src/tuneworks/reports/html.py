@@ -41,7 +41,7 @@ def render_report(
 
     ``comparisons`` have this version as challenger; ``history`` holds training steps (step, total, values).
     """
-    page = _environment().get_template("report.html.j2")
+    page = environment().get_template("report.html.j2")
     return page.render(
         language=current_language(),
         version=version,
@@ -80,16 +80,17 @@ def show(value: Any) -> Markup:
     return escape(shortened(format_value(value), LONGEST_INPUT))
 
 
-def _environment() -> Environment:
-    environment = Environment(
+def environment() -> Environment:
+    """The templates' surroundings: what they may call."""
+    made = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"both": both, "show": show, "score": _score, "percent": _percent, "signed": _signed}
-    environment.globals |= {
+    made.filters |= {"both": both, "show": show, "score": _score, "percent": _percent, "signed": _signed}
+    made.globals |= {
         "T": lambda en, zh: both(Text(en, zh)),
         "score_name": score_name,
         "split_name": split_name,
@@ -100,7 +101,7 @@ def _environment() -> Environment:
         "form": lambda value, mistake: form(value, mistake.inputs, mistake.truth, show),
         "duration": _duration,
     }
-    return environment
+    return made
 
 
 def _forest(version: ModelVersion, evaluation: Evaluation, comparisons: Sequence[Comparison]) -> Markup | None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any
 
+from tuneworks.core.events import Listener
 from tuneworks.core.keeping import Runner
-
-R = TypeVar("R")
+from tuneworks.core.types import Run
+from tuneworks.core.workspace import Workspace
 
 
 class InlineRunner(Runner):
     """Does the work where it is asked for; errors reach the caller as they are."""
 
-    def submit(self, run_id: str, work: Callable[[], R]) -> R:
-        """Do the work of a run now and return what it gives."""
-        return work()
+    def submit(self, workspace: Workspace, run: Run, work: Callable[[], Any], listener: Listener) -> Run:
+        """Do the work of a run now."""
+        work()
+        return workspace.store.get(Run, run.id) or run

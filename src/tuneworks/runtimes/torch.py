@@ -14,7 +14,7 @@ from tuneworks.core.contracts import Model, Runtime
 class Torch(Runtime):
     """The head answers, without gradients."""
 
-    runs = ("arrays", "torch")
+    runs = ("arrays", "onnx", "torch")
 
     def compile(self, model: Model) -> Mapping[str, bytes]:
         return {}

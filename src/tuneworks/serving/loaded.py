@@ -62,9 +62,14 @@ def load_base(use: BaseUse, files: Mapping[str, Path]) -> LoadedBase:
     return registry.load("bases", use.name)().load(own)
 
 
+def runtimes_asked(uses: Sequence[BaseUse]) -> set[str]:
+    """The runtimes that the bases ask for."""
+    return {use.runtime or registry.load("bases", use.name).runtime for use in uses}
+
+
 def runtime_of(uses: Sequence[BaseUse]) -> str:
     """The runtime that runs all of the bases as they are: the first one among theirs that covers the others'."""
-    wanted = {registry.load("bases", use.name).runtime for use in uses}
+    wanted = runtimes_asked(uses)
     for name in registry.names("runtimes"):
         if wanted <= set(registry.load("runtimes", name).runs):
             return name

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from tuneworks.core.bounded import in_use, trim
 from tuneworks.core.contracts import LoadedBase, Model
 from tuneworks.core.events import Listener, silent
 from tuneworks.statistics.features import Floats
@@ -32,7 +33,7 @@ class CachedBase(LoadedBase):
         self._base, self._folder = base, cache / "features"
         self.fingerprint, self.width = base.fingerprint, base.width
         self.files, self.has_network, self.joint = base.files, base.has_network, base.joint
-        self.writes = base.writes
+        self.writes, self.runtime = base.writes, base.runtime
 
     def features(
         self,
@@ -64,13 +65,19 @@ class FeatureCache:
     """Rows of ``width`` floats by the content of the value they belong to."""
 
     def __init__(self, folder: Path, fingerprint: str, width: int) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        self._folder, self._fingerprint = folder, fingerprint
         self._keys = folder / f"{fingerprint}.keys"
         self._rows = folder / f"{fingerprint}.f32"
         self._width = width
 
     def get(self, values: Sequence[Any], compute: Callable[[list[Any]], Any]) -> Floats:
         """Features (N, D) of the values; ``compute`` is asked once for those not yet held."""
+        with in_use(self._folder, self._fingerprint):
+            made = self._got(values, compute)
+            trim(self._folder)
+        return made
+
+    def _got(self, values: Sequence[Any], compute: Callable[[list[Any]], Any]) -> Floats:
         keys = [hashlib.sha256(str(value).encode("utf-8", "surrogatepass")).digest() for value in values]
         held = self._held()
         missing = {key: value for key, value in zip(keys, values, strict=True) if key not in held}

@@ -6,11 +6,13 @@ A resample is a row of weights: how often each of the N rows was drawn (Efron 19
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy import ndarray
+from scipy.stats import t as student_t
 
 from tuneworks.core.errors import UnsuitableData
 from tuneworks.core.evaluation import Tally
@@ -88,6 +90,15 @@ def percentiles(resampled: ndarray) -> tuple[float, float]:
     """The 2.5 and 97.5 percentiles of resampled values; resamples in which the metric is undefined do not count."""
     low, high = np.nanpercentile(resampled, [2.5, 97.5])
     return float(low), float(high)
+
+
+def mean_interval(values: Sequence[float]) -> Score:
+    """The mean of equal measurements with its 95 % interval by Student's t; of a single one no interval is known."""
+    mean = float(np.mean(values))
+    if len(values) < 2:
+        return Score(mean, math.nan, math.nan)
+    reach = float(student_t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / math.sqrt(len(values)))
+    return Score(mean, mean - reach, mean + reach)
 
 
 def bounded(observed: float, bounds: tuple[float, float], rows: int) -> Score:

@@ -1,7 +1,8 @@
 """The linear head: regression on feature blocks with the link that fits the answer, stored as plain arrays.
 
 Arrays of a head: ``weight_0``, ``weight_1``, ... (D, C), one a block, and ``bias`` (C,). They act on raw features:
-centring, scaling and temperature are folded in. ``link`` makes scores of their sums: softmax, sigmoid or identity.
+centring, scaling and temperature are folded in. ``link`` makes scores of their sums: softmax, sigmoid, identity, or
+cumulative (ordered classes).
 ``spread`` (C, Q), where there is one, is what is added to each of C numbers to give its Q quantiles.
 """
 
@@ -17,21 +18,31 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.numpy import save
 from scipy import sparse
-from scipy.special import expit, log_softmax, softmax
+from scipy.special import expit, softmax
 
 from tuneworks.core.asking import Examples
 from tuneworks.core.contracts import Head, Model
 from tuneworks.core.types import Output
 from tuneworks.statistics.features import Block, Floats, Scale, scale_of, scaled, split_units
+from tuneworks.statistics.minimising import minimised, stretch_of
+from tuneworks.statistics.row_losses import LOSSES
 from tuneworks.statistics.views import blocks_of
 
 FILE = "head.safetensors"
-HISTORY = 8
 Numbers = NDArray[Any]
+
+
+def _between_steps(sums: Numbers) -> Numbers:
+    """Probabilities of ordered classes (M, C), where column k > 0 says "at least class k"."""
+    at_least = np.minimum.accumulate(expit(sums[:, 1:]), axis=1)
+    return -np.diff(at_least, axis=1, prepend=1.0, append=0.0)
+
+
 LINKS: Mapping[str, Callable[[Numbers], Numbers]] = {
     "softmax": lambda sums: softmax(sums, axis=1),
     "sigmoid": expit,
     "identity": lambda sums: sums,
+    "cumulative": _between_steps,
 }
 SCALAR_KINDS = ("number", "similarity")
 
@@ -87,18 +98,25 @@ def logits(blocks: Sequence[Block], head: Mapping[str, Floats]) -> Floats:
 
 
 def problem(
-    blocks: Sequence[Block], targets: NDArray[Any], size: int, *, link: str = "softmax", balanced: bool = False
+    blocks: Sequence[Block],
+    targets: NDArray[Any],
+    size: int,
+    *,
+    link: str = "softmax",
+    balanced: bool = False,
+    believed: Floats | None = None,
 ) -> tuple[Problem, list[Scale]]:
     """A problem on blocks brought to one scale, with the scales to fold back.
 
-    ``balanced`` weighs rows by ``M / (C * rows of their class)``, as scikit-learn's ``class_weight="balanced"``.
+    ``balanced`` weighs rows by ``M / (C * rows of their class)``, as scikit-learn's ``class_weight="balanced"``;
+    ``believed`` (M,) by how far each label is believed.
     """
     scales = [scale_of(block) for block in blocks]
-    weights = np.ones(len(targets), dtype=np.float32)
+    weights = np.ones(len(targets), dtype=np.float32) if believed is None else believed / believed.mean()
     if balanced and link == "softmax":
-        counts = np.bincount(targets, minlength=size)
-        present = (counts > 0).sum()
-        weights = (len(targets) / (present * np.maximum(counts, 1)))[targets].astype(np.float32)
+        held = np.bincount(targets, weights, minlength=size)
+        present = (held > 0).sum()
+        weights = weights * (held.sum() / (present * np.maximum(held, 1e-9)))[targets].astype(np.float32)
     ready = [scaled(b, s) for b, s in zip(blocks, scales, strict=True)]
     if link == "softmax":
         return Problem(ready, targets, weights, size), scales
@@ -112,40 +130,18 @@ def problem(
     return Problem(ready, (wide - centre) / deviation, weights, size, link, centre, deviation), scales
 
 
-def fit(task: Problem, strength: float, start: Floats | None = None, iterations: int = 200) -> Floats:
+def fit(
+    task: Problem, strength: float, start: Floats | None = None, iterations: int = 200, tolerance: float = 1e-6
+) -> Floats:
     """Parameters (sum of D + 1, C) that minimise the mean loss + ``|W|^2 / (2 strength M)``.
 
     The loss is that of the link: cross-entropy for softmax and sigmoid, half the square for identity. ``strength`` is
-    scikit-learn's ``C``. L-BFGS with a backtracking line search (Nocedal and Wright, Numerical
-    Optimization, algorithm 7.5), in single precision; stops when the gradient or the gain is negligible.
+    scikit-learn's ``C``; ``tolerance``: the relative gain of a step that is negligible.
     """
-    point = np.zeros((sum(task.widths) + 1, task.size), dtype=np.float32) if start is None else start.copy()
+    point = np.zeros((sum(task.widths) + 1, task.size), dtype=np.float32) if start is None else start
     penalty = 1.0 / (strength * max(1, len(task.targets)))
-    value, gradient = _objective(task, point, penalty)
-    memory: list[tuple[Floats, Floats, float]] = []
-    for _ in range(iterations):
-        direction = -_two_loops(gradient, memory)
-        slope = float(np.vdot(direction, gradient))
-        if slope >= 0:
-            memory, direction = [], -gradient
-            slope = float(np.vdot(direction, gradient))
-        length = 1.0 if memory else min(1.0, 1.0 / (float(np.linalg.norm(gradient)) + 1e-12)) * 5.0
-        for _ in range(30):
-            candidate = point + np.float32(length) * direction
-            new_value, new_gradient = _objective(task, candidate, penalty)
-            if new_value <= value + 1e-4 * length * slope:
-                break
-            length *= 0.5
-        else:
-            break
-        step, change = candidate - point, new_gradient - gradient
-        curvature = float(np.vdot(step, change))
-        if curvature > 1e-10:
-            memory = [*memory, (step, change, curvature)][-HISTORY:]
-        gain, point, value, gradient = value - new_value, candidate, new_value, new_gradient
-        if np.abs(gradient).max() < 1e-5 or gain < 1e-6 * max(abs(value), 1e-3):
-            break
-    return point
+    stretch = stretch_of(task.blocks, penalty, _bend(task))
+    return minimised(lambda at: _objective(task, at, penalty), point, stretch, iterations, tolerance)
 
 
 def to_head(task: Problem, point: Floats, scales: Sequence[Scale], temperature: float = 1.0) -> dict[str, Floats]:
@@ -193,6 +189,13 @@ def _blocks_of(point: Floats, widths: Sequence[int]) -> Iterator[Floats]:
         begin += width
 
 
+def _bend(task: Problem) -> float:
+    """How much the loss bends in a row's sums where all answers are as likely."""
+    if task.link == "identity":
+        return 1.0
+    return (task.size - 1) / task.size**2 if task.link == "softmax" and task.size > 1 else 0.25
+
+
 def _objective(task: Problem, point: Floats, penalty: float) -> tuple[float, Floats]:
     rows = len(task.targets)
     losses, error = LOSSES[task.link](raw_logits(task, point), task.targets)
@@ -210,64 +213,5 @@ def _objective(task: Problem, point: Floats, penalty: float) -> tuple[float, Flo
     return value, gradient
 
 
-def _cross_entropy(sums: Numbers, targets: Numbers) -> tuple[Numbers, Numbers]:
-    rows = np.arange(len(targets))
-    log_probabilities = log_softmax(sums, axis=1)
-    losses = -log_probabilities[rows, targets]
-    error = np.exp(log_probabilities, out=log_probabilities)
-    error[rows, targets] -= 1.0
-    return losses, error
-
-
-def _binary_cross_entropy(sums: Numbers, targets: Numbers) -> tuple[Numbers, Numbers]:
-    return (np.logaddexp(0, sums) - targets * sums).sum(axis=1), expit(sums) - targets
-
-
-def _half_square(sums: Numbers, targets: Numbers) -> tuple[Numbers, Numbers]:
-    error = sums - targets
-    return 0.5 * (error**2).sum(axis=1), error
-
-
-def _cross_entropy_of_positions(sums: Numbers, targets: Numbers) -> tuple[Numbers, Numbers]:
-    """An example's loss stands at its first unit; no answer has a sum of 0.
-
-    ``targets`` (M, 3): whether a unit is the first, the last of the answer, and the number of its example.
-    """
-    flags, owners = targets[:, :2], targets[:, 2]
-    begins = np.flatnonzero(np.append(True, owners[1:] != owners[:-1]))
-    lengths = np.diff(np.append(begins, len(sums)))
-    top = np.maximum(np.maximum.reduceat(sums, begins), 0)
-    each = np.exp(sums - np.repeat(top, lengths, axis=0))
-    total = np.add.reduceat(each, begins) + np.exp(-top)
-    losses = np.zeros(len(sums))
-    losses[begins] = (top + np.log(total) - np.add.reduceat(sums * flags, begins)).sum(axis=1)
-    return losses, (each / np.repeat(total, lengths, axis=0) - flags).astype(np.float32)
-
-
-LOSSES = {
-    "softmax": _cross_entropy,
-    "sigmoid": _binary_cross_entropy,
-    "identity": _half_square,
-    "positions": _cross_entropy_of_positions,
-}
-"""By link: the loss of every row (M,), and its gradient by the sums (M, C)."""
-
-
 def _transposed(block: Block) -> Block:
     return block.T.tocsr() if sparse.issparse(block) and not sparse.isspmatrix_csc(block.T) else block.T
-
-
-def _two_loops(gradient: Floats, memory: Sequence[tuple[Floats, Floats, float]]) -> Floats:
-    direction = gradient.copy()
-    alphas = []
-    for step, change, curvature in reversed(memory):
-        alpha = float(np.vdot(step, direction)) / curvature
-        direction -= np.float32(alpha) * change
-        alphas.append(alpha)
-    if memory:
-        step, change, curvature = memory[-1]
-        direction *= np.float32(curvature / float(np.vdot(change, change)))
-    for (step, change, curvature), alpha in zip(memory, reversed(alphas), strict=True):
-        beta = float(np.vdot(change, direction)) / curvature
-        direction += np.float32(alpha - beta) * step
-    return direction

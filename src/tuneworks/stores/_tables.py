@@ -14,7 +14,9 @@ from tuneworks.core.records import to_json
 SEARCHED: Mapping[type, Mapping[str, type]] = {
     types.DatasetName: {"dataset_id": sa.String},
     types.Dataset: {"parent_id": sa.String},
-    types.Run: {"status": sa.String},
+    types.Run: {"status": sa.String, "kind": sa.String, "parent_id": sa.String},
+    types.Lease: {},
+    types.Event: {"run_id": sa.String},
     types.ModelVersion: {
         "name": sa.String,
         "number": sa.Integer,

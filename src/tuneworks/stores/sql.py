@@ -64,13 +64,25 @@ class SqlStore(Store):
         with self._reading() as connection:
             return connection.execute(sa.select(table.c.revision).where(table.c.id == id)).scalar() or 0
 
-    def find(self, kind: type[R], *, newest_first: bool = False, limit: int | None = None, **equal: Any) -> list[R]:
+    def find(
+        self,
+        kind: type[R],
+        /,
+        *,
+        newest_first: bool = False,
+        limit: int | None = None,
+        after: str | None = None,
+        **equal: Any,
+    ) -> list[R]:
         """Records whose searched columns equal the given values, in the order they were first written."""
         table = TABLES[kind]
         if unknown := equal.keys() - SEARCHED[kind].keys():
             raise TypeError(f"{kind.__name__} is not searched by {sorted(unknown)}, only by {sorted(SEARCHED[kind])}")
         order = table.c.position.desc() if newest_first else table.c.position
         wanted = sa.select(table.c.body).where(*(table.c[name] == value for name, value in equal.items()))
+        if after is not None:
+            place = sa.select(table.c.position).where(table.c.id == after).scalar_subquery()
+            wanted = wanted.where(table.c.position > sa.func.coalesce(place, 0))
         with self._reading() as connection:
             bodies = connection.execute(wanted.order_by(order).limit(limit)).scalars().all()
         return [from_json(kind, body) for body in bodies]

@@ -13,16 +13,18 @@ from tuneworks.core.answers import Answer, Span, SpansAnswer
 from tuneworks.core.asking import Examples, Row, Task
 from tuneworks.core.errors import InvalidConfig, UnsuitableData
 from tuneworks.core.evaluation import Evaluation, Tally
-from tuneworks.core.ranges import OneOf, check_values
+from tuneworks.core.ranges import OneOf, Range, check_values
 from tuneworks.core.text import Text
-from tuneworks.core.types import Column, Output, TaskSpec
+from tuneworks.core.types import COLUMN_KINDS, Column, Output, TaskSpec
 from tuneworks.language.segments import units as words_of
 from tuneworks.language.segments import whitespace_units
 from tuneworks.statistics.entities import METRICS, SpanRows, entity_tallies, evaluate_entities
 from tuneworks.statistics.iob2 import spans_of_tags, tags_of_spans
+from tuneworks.statistics.passages_of_rows import merged, passages
 from tuneworks.statistics.roles import check_inputs, named, only
 
 UNITS = {"words": words_of, "whitespace": whitespace_units}
+DOCUMENT = "document"
 Units = Sequence[tuple[int, int]]
 
 
@@ -31,13 +33,17 @@ class Options:
     """Settings of ``token-classification``.
 
     ``units``: what a unit is: ``words`` (each Chinese character alone) or ``whitespace`` (what blanks separate); the
-    default is ``whitespace`` where every span of the data begins and ends at one.
+    default is ``whitespace`` where every span of the data begins and ends at one. ``document``: a column (the
+    default is one of that name) whose equal values in neighbouring rows say that their texts follow each other: they
+    are then learnt and measured together, in passages of at most ``passage`` units (1: each text alone).
     """
 
     units: str | None = None
+    document: str | None = None
+    passage: int = 128
 
     def __post_init__(self) -> None:
-        check_values(self, {"units": OneOf(tuple(UNITS))}, "spec.options.")
+        check_values(self, {"units": OneOf(tuple(UNITS)), "passage": Range(least=1)}, "spec.options.")
 
 
 class TokenClassification(Task):
@@ -53,7 +59,10 @@ class TokenClassification(Task):
             if spec.target
             else only(columns, self.target_kinds, role="target")
         )
-        inputs = spec.inputs or {"text": only(columns, self.roles["text"], role="text", exclude=("split",))}
+        document = spec.options.get("document") or next((c.name for c in columns if c.name == DOCUMENT), None)
+        inputs = spec.inputs or {
+            "text": only(columns, self.roles["text"], role="text", exclude=("split", document or ""))
+        }
         check_inputs(columns, inputs, self.roles)
         labels = spec.labels or tuple(sorted({span["label"] for row in rows for span in row.get(target) or ()}))
         if not labels:
@@ -67,8 +76,23 @@ class TokenClassification(Task):
                 Text(f"There is no metric named {metric!r} for this task.", f"此任务没有名为 {metric!r} 的指标。"),
                 Text(f"Choose one of: {', '.join(METRICS)}.", f"可选指标：{'、'.join(METRICS)}。"),
             )
-        options = {"units": spec.options.get("units") or _units_of(rows, inputs["text"], target)}
-        return replace(spec, target=target, inputs=inputs, labels=labels, metric=metric, options=options)
+        if document is not None:
+            named(columns, document, COLUMN_KINDS, role="spec.options.document")
+        units = spec.options.get("units") or _units_of(rows, inputs["text"], target)
+        options = {**spec.options, "units": units, "document": document}
+        split = spec.split if document is None else spec.split or f"group({document})"
+        return replace(spec, target=target, inputs=inputs, labels=labels, metric=metric, options=options, split=split)
+
+    def arrange(self, spec: TaskSpec, rows: Sequence[Row], splits: Sequence[str]) -> Iterator[tuple[Row, str]]:
+        options = Options(**spec.options)
+        if options.document is None:
+            return zip(rows, splits, strict=True)
+        segment, text = UNITS[options.units or "words"], spec.inputs["text"]
+        lengths = [len(segment(str(row.get(text) or ""))) for row in rows]
+        groups = passages(
+            rows, splits, lengths, document=options.document, target=spec.target or "", most=options.passage
+        )
+        return ((merged([rows[i] for i in group], text, spec.target or ""), splits[group[0]]) for group in groups)
 
     def output(self, spec: TaskSpec) -> Output:
         return Output("token_classes", 1 + 2 * len(spec.labels))

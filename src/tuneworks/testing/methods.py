@@ -19,7 +19,7 @@ from tuneworks.core.contracts import Method, Model, Parts, Step
 from tuneworks.core.errors import InvalidConfig
 from tuneworks.core.records import from_json, to_json
 from tuneworks.core.types import Recipe
-from tuneworks.flows.fitting import Data, base_files, files_in
+from tuneworks.flows.fitting import Data, base_files, files_in, replaced
 from tuneworks.serving.loaded import load_base
 from tuneworks.statistics.shapes.shape import shape_of
 from tuneworks.testing.samples import job_of, output_of, suiting
@@ -114,10 +114,8 @@ def _fitted(
 def _opened(method_class: type[Method], data: Data, job: Any, parts: Parts, folder: Path) -> Model:
     """The model of fresh bases, with the parts in place of the bases' own where they name the same files."""
     uses = tuple(use for use, _ in job.bases)
-    files = {
-        **base_files(uses, data, job.recipe, folder=folder, cache=folder),
-        **files_in(folder / "parts", parts),
-    }
+    found = base_files(uses, data, job.recipe, folder=folder, cache=folder)
+    files = replaced(found, files_in(folder / "parts", parts))
     bases = tuple((use, load_base(use, files)) for use in uses)
     return Model(folder, data.spec, job.output, bases, method_class().load(files))
 

@@ -26,7 +26,8 @@ def check_runtime(runtime_class: type[Runtime], address: str) -> None:
 
 def check_it_runs_what_it_says(runtime_class: type[Runtime], address: str) -> None:
     """``runs`` names kinds of bases that there are."""
-    known = {registry.load("bases", name).runtime for name in registry.names("bases")}
+    families = [registry.load("bases", name) for name in registry.names("bases")]
+    known = {name for family in families for name in (family.runtime, *family.other_runtimes)}
     assert set(runtime_class.runs) <= known
 
 

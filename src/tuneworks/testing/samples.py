@@ -12,7 +12,7 @@ from tuneworks.core.contracts import Job, Method, Model
 from tuneworks.core.errors import TuneworksError
 from tuneworks.core.events import silent
 from tuneworks.core.types import Output, Recipe, TaskSpec
-from tuneworks.flows.fitting import Data, Features, base_files, fit, fits, measure_of, uses_of
+from tuneworks.flows.fitting import Data, Features, Measure, base_files, fit, fits, uses_of
 from tuneworks.flows.plan_run import split_rows
 from tuneworks.serving.loaded import load_base
 
@@ -40,7 +40,7 @@ def job_of(data: Data, recipe: Recipe, folder: Path) -> Job:
     bases = [(use, load_base(use, files)) for use in uses]
     features = Features(bases, data.spec, output, silent)
     return Job(
-        output, data.spec, recipe, data.train, data.validation, bases, features, measure_of(data.task, data.spec)
+        output, data.spec, recipe, data.train, data.validation, bases, features, Measure(data.task, data.spec)
     )
 
 
@@ -75,4 +75,4 @@ def sample_model(data: Data, address: str, method: str) -> Iterator[Model]:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         fitted = fit(data, Recipe(base=address, method=method, epochs=1), folder=folder, cache=folder)
-        yield fitted.open(folder, data.spec)
+        yield fitted.open(data.spec)

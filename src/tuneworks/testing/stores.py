@@ -111,6 +111,10 @@ def check_find_keeps_the_order_of_first_writing(make_store: MakeStore, folder: P
     assert [found.id for found in store.find(Prediction, newest_first=True, limit=2)] == ["b", "a"]
     assert [found.id for found in store.find(Prediction, key="x", deployment="tickets")] == ["c", "b"]
     assert store.find(Prediction, key="x", deployment="other") == []
+    assert [found.id for found in store.find(Prediction, after="c", limit=1)] == ["a"]
+    assert [found.id for found in store.find(Prediction, after="c", key="x")] == ["b"]
+    assert store.find(Prediction, after="b") == []
+    assert len(store.find(Prediction, after="unknown")) == 3
     store.put(a_prediction("c", key=None))
     assert [found.id for found in store.find(Prediction, key=None)] == ["c"]
     with pytest.raises(TypeError):

@@ -1,0 +1,197 @@
+"""Trials in a process of their own: what takes the process down leaves the search standing.
+
+The search sends what to try and answers what is measured on the way; lines of JSON go to and fro. A process ends when
+its search does, whatever ended that.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from tuneworks.core.errors import RunFailed, TuneworksError
+from tuneworks.core.events import Listener
+from tuneworks.core.records import from_plain, to_json
+from tuneworks.core.text import Text
+from tuneworks.core.trials import Measured
+from tuneworks.core.types import Event, RunConfig
+from tuneworks.core.workspace import Workspace
+from tuneworks.flows.trial import GoesOn, Order, OutOfTime, Trying
+
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+SECONDS_BETWEEN_EVENTS = 0.5
+
+
+class Hangup(Exception):
+    """The other end of the line is gone."""
+
+
+class Line:
+    """Values to and from another process, a line of JSON each."""
+
+    def __init__(self, incoming: BinaryIO, outgoing: BinaryIO) -> None:
+        self._incoming, self._outgoing = incoming, outgoing
+
+    def send(self, value: Any) -> None:
+        try:
+            self._outgoing.write(to_json(value).encode() + b"\n")
+            self._outgoing.flush()
+        except (OSError, ValueError) as error:
+            raise Hangup from error
+
+    def receive(self) -> Any:
+        line = self._incoming.readline()
+        if not line.endswith(b"\n"):
+            raise Hangup
+        return json.loads(line)
+
+
+class TrialProcess:
+    """Tries one recipe after another in a process; started with the first, and anew after one that killed it."""
+
+    def __init__(self, root: Path, config: RunConfig, threads: int) -> None:
+        self._root, self._config, self._threads = root, config, threads
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __call__(self, order: Order, goes_on: GoesOn, listener: Listener) -> Measured | None:
+        """As ``Trying``; raises ``RunFailed`` where the process ended before it answered."""
+        try:
+            line = self._line()
+            line.send(order)
+            while True:
+                kind, value = line.receive()
+                if kind == "measured":
+                    line.send(goes_on(from_plain(Measured, value)))
+                elif kind == "event":
+                    listener(from_plain(Event, value))
+                else:
+                    return ANSWERS[kind](value)
+        except Hangup as error:
+            raise self._died() from error
+
+    def close(self) -> None:
+        """End the process, in the midst of a trial too."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.communicate()
+        self._process = None
+
+    def _line(self) -> Line:
+        if self._process is None:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", __name__, str(self._root), str(os.getpid())],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                env={**os.environ, **dict.fromkeys(THREADS, str(self._threads))},
+            )
+            self._open().send(self._config)
+        return self._open()
+
+    def _open(self) -> Line:
+        assert self._process is not None
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        return Line(self._process.stdout, self._process.stdin)
+
+    def _died(self) -> RunFailed:
+        code = self._process.wait() if self._process else None
+        self.close()
+        return RunFailed(
+            Text(
+                f"The trial's process ended with code {code} (-9: killed, often for want of memory).",
+                f"试验进程以代码 {code} 结束（-9 表示被终止，常因内存不足）。",
+            ),
+            Text("Search smaller batches or a smaller base model.", "请搜索更小的批次或更小的基础模型。"),
+        )
+
+
+def _done(value: Any) -> Measured | None:
+    measured: Measured | None = from_plain(Measured, value)
+    return measured
+
+
+def _late(value: Any) -> None:
+    raise OutOfTime
+
+
+def _refused(value: Any) -> None:
+    raise RunFailed(from_plain(Text, value["problem"]), from_plain(Text, value["fix"]))
+
+
+def _broken(value: Any) -> None:
+    raise RuntimeError(f"A trial failed in its process:\n{value}")
+
+
+ANSWERS: dict[str, Callable[[Any], Measured | None]] = {
+    "done": _done,
+    "late": _late,
+    "refused": _refused,
+    "broken": _broken,
+}
+
+
+def work(line: Line, root: str, search: int) -> None:
+    """Try what comes over the line until it is closed."""
+    config = from_plain(RunConfig, line.receive())
+    with Workspace.open(root) as workspace:
+        trying: Trying | None = None
+        while True:
+            order = from_plain(Order, line.receive())
+            try:
+                trying = trying or Trying(workspace, config)
+                line.send(["done", trying(order, _asking(line), _telling(line, search))])
+            except OutOfTime:
+                line.send(["late", None])
+            except TuneworksError as error:
+                line.send(["refused", {"problem": error.problem, "fix": error.fix}])
+            except Hangup:
+                raise
+            except Exception:
+                line.send(["broken", traceback.format_exc()])
+
+
+def _asking(line: Line) -> GoesOn:
+    def goes_on(measured: Measured) -> bool:
+        line.send(["measured", measured])
+        return bool(line.receive())
+
+    return goes_on
+
+
+def _telling(line: Line, search: int) -> Listener:
+    """A listener that passes on what is worth seeing, and ends the process when its search is gone."""
+    told = 0.0
+
+    def listen(event: Event) -> None:
+        nonlocal told
+        if os.getppid() != search:
+            raise Hangup
+        often = event.step is not None and event.step != event.total
+        if not often or time.monotonic() - told >= SECONDS_BETWEEN_EVENTS:
+            told = time.monotonic()
+            line.send(["event", event])
+
+    return listen
+
+
+def main(root: str, search: str) -> None:
+    """The process: what it prints goes to standard error, for standard output is the line."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    line = Line(sys.stdin.buffer, os.fdopen(os.dup(1), "wb"))
+    os.dup2(2, 1)
+    try:
+        work(line, root, int(search))
+    except Hangup:
+        os._exit(0)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,73 @@
+"""Low-rank adapters in the encoder's layers: a small file beside the untouched base, nearly as strong as full."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tuneworks.core.contracts import Head, Job, Method, Parts, Step
+from tuneworks.core.ranges import Range
+from tuneworks.core.spaces import Choice, Space
+from tuneworks.core.types import Output, Recipe
+from tuneworks.neural.encoder import Encoder
+from tuneworks.neural.injected import layers_named, with_injected
+from tuneworks.neural.options import SHARED, TuningOptions, worth_searching
+from tuneworks.neural.tuning import RATES, Adapted, completed, tuned
+from tuneworks.statistics import positions
+
+LEARNING_RATES = {kind: 5 * rate for kind, rate in RATES.items()}
+
+
+@dataclass(frozen=True)
+class Options(TuningOptions):
+    """Settings of ``lora``: those of ``TuningOptions``, and the adapter's.
+
+    ``rank``, ``alpha``: an adapter adds ``alpha / rank`` times the product of two matrices of that rank.
+    ``adapter_dropout``: share dropped before them. ``targets``: ends of the names of the layers that have one (all
+    linear ones where empty). ``dora``: length and direction of the weights learn apart. ``merge``: fold it into the
+    base's weights.
+    """
+
+    rank: int = 8
+    alpha: float = 16.0
+    adapter_dropout: float = 0.0
+    targets: tuple[str, ...] = ()
+    dora: bool = False
+    merge: bool = False
+    allowed = {**SHARED, "rank": Range(least=1), "alpha": Range(above=0), "adapter_dropout": Range(least=0, below=1)}
+
+
+class Lora(Method):
+    """Adds a product of two thin matrices to each weight; only these and the head learn (Hu et al. 2021)."""
+
+    Options = Options
+    output_kinds = tuple(LEARNING_RATES)
+    reads = ("text",)
+    needs_network = True
+    rung = 4
+
+    def complete(self, recipe: Recipe, output: Output) -> Recipe:
+        return completed(super().complete(recipe, output), LEARNING_RATES, output.kind)
+
+    def space(self, recipe: Recipe) -> Mapping[str, Space]:
+        return {**worth_searching(recipe), "recipe.options.rank": Choice((4, 8, 16, 32))}
+
+    def fit(self, job: Job) -> Generator[Step, None, Parts]:
+        options = Options(**job.recipe.options)
+
+        def adapt(encoder: Encoder) -> Adapted:
+            stated = {
+                "peft_type": "LORA",
+                "r": options.rank,
+                "lora_alpha": options.alpha,
+                "lora_dropout": options.adapter_dropout,
+                "use_dora": options.dora,
+                "target_modules": layers_named(encoder, options.targets),
+            }
+            return with_injected(encoder, stated, merge=options.merge)
+
+        return (yield from tuned(job, options, adapt))
+
+    def load(self, files: Mapping[str, Path]) -> Head:
+        return positions.load_head(files)

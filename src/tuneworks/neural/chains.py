@@ -1,0 +1,42 @@
+"""The head and the loss of a linear-chain conditional random field on the units of a text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from tuneworks.neural.losses import NEVER, Truth
+from tuneworks.statistics.chains import LINK
+from tuneworks.statistics.features import Floats
+
+__all__ = ["LINK", "ChainHead"]
+
+
+class ChainHead(nn.Linear):
+    """Sums (M, C) of units, and the weight of each step from a tag to the next unit's tag (C, C)."""
+
+    def __init__(self, width: int, transitions: Floats) -> None:
+        super().__init__(width, transitions.shape[0])
+        self.transitions = nn.Parameter(torch.from_numpy(transitions))
+
+    def loss(self, sums: Tensor, truth: Truth) -> Tensor:
+        """The mean negative logarithm of the true tags' probability a unit; a tag of -1 may be any."""
+        known = truth.targets >= 0
+        others = torch.ones_like(sums, dtype=torch.bool)
+        others[torch.arange(len(sums)), truth.targets.clamp(min=0)] = False
+        true = sums.masked_fill(others & known.unsqueeze(1), NEVER)
+        weight = self._total(sums, truth.lengths) - self._total(true, truth.lengths)
+        return weight.sum() / known.sum().clamp(min=1)
+
+    def _total(self, sums: Tensor, lengths: Sequence[int]) -> Tensor:
+        """The logarithm of what all paths through each example come to (N,)."""
+        held = [part for part in sums.split(list(lengths)) if len(part)]
+        padded = nn.utils.rnn.pad_sequence(held)
+        ends = torch.tensor([len(part) for part in held])
+        reached = padded[0]
+        for step in range(1, len(padded)):
+            further = torch.logsumexp(reached.unsqueeze(2) + self.transitions, dim=1) + padded[step]
+            reached = torch.where((step < ends).unsqueeze(1), further, reached)
+        return torch.logsumexp(reached, dim=1)

@@ -1,0 +1,187 @@
+"""Stock text encoders drawn as ONNX graphs for batches of equal length: no mask, no padding, no torch.
+
+Input ``words`` (B, T, D): rows of the word embeddings, which stay in the stock weights' file. Outputs ``layer_1``,
+``layer_2``, ... (B, T, D): the states after each layer. In int8 every matrix has one scale a column and every token's row of numbers a scale of its own, so that no
+answer depends on what else is in the batch, and nothing is calibrated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from tuneworks.neural.encoder_files import layer_output
+from tuneworks.neural.stock_weights import FAMILIES, POSITIONS, TYPES, Shape, Weights
+from tuneworks.statistics.features import Floats
+
+OPSET, IR = 17, 8
+ORT = "com.microsoft"
+MIDDLE = 128  # the number that stands for zero in a token's quantised row
+TINY = 1e-9
+GELU = 32, 0.17 / 32  # the same after GELU, and the least scale: its values are never below -0.17
+ACTIVATIONS = {
+    "gelu": ("Gelu", ORT),
+    "gelu_new": ("FastGelu", ORT),
+    "gelu_pytorch_tanh": ("FastGelu", ORT),
+    "relu": ("Relu", ""),
+}
+LEAST = {"gelu": GELU, "gelu_new": GELU, "gelu_pytorch_tanh": GELU, "relu": (0, TINY)}
+
+
+@dataclass
+class _Graph:
+    """Nodes and constants as they are drawn."""
+
+    nodes: list[Any] = field(default_factory=list)
+    constants: dict[str, NDArray[Any]] = field(default_factory=dict)
+
+    def constant(self, name: str, array: Any) -> str:
+        self.constants[name] = np.ascontiguousarray(array)
+        return name
+
+    def add(self, kind: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
+        name = f"{kind}_{len(self.nodes)}"
+        self.nodes.append(helper.make_node(kind, inputs, [name], name, domain=domain, **attributes))
+        return name
+
+    def model(self, width: int, outputs: Sequence[str]) -> bytes:
+        """The whole as deterministic bytes."""
+        given = helper.make_tensor_value_info("words", TensorProto.FLOAT, ["texts", "tokens", width])
+        made = [helper.make_tensor_value_info(one, TensorProto.FLOAT, ["texts", "tokens", width]) for one in outputs]
+        kept = [numpy_helper.from_array(array, name) for name, array in self.constants.items()]
+        graph = helper.make_graph(self.nodes, "encoder", [given], made, kept)
+        opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(ORT, 1)]
+        model = helper.make_model(graph, opset_imports=opsets, ir_version=IR, producer_name="tuneworks")
+        return bytes(model.SerializeToString(deterministic=True))
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Rows as int8 products take them: whole numbers, each row's scale (M, 1), and the number that stands for zero."""
+
+    numbers: str
+    scale: str
+    zero: str
+
+
+def drawn(shape: Shape, weights: Weights, *, int8: bool) -> bytes:
+    """The encoder as an ONNX file's bytes; equal weights give equal bytes."""
+    return (_Int8 if int8 else _Float32)(shape, weights).draw()
+
+
+class _Float32:
+    """The encoder with float products."""
+
+    def __init__(self, shape: Shape, weights: Weights) -> None:
+        self.shape, self.weights, self.graph = shape, weights, _Graph()
+        self.names: Mapping[str, str] = FAMILIES[shape.family]
+
+    def draw(self) -> bytes:
+        add, table = self.graph.add, self._positions()
+        self.width = table.shape[1]
+        self.graph.constant("flat", np.array([-1, self.width]))
+        for name, number in (("zero", 0), ("one", 1), ("two", 2)):
+            self.graph.constant(name, np.array([number]))
+        self.full = add("Shape", "words")
+        length = add("Slice", self.full, "one", "two")
+        placed = add("Slice", self.graph.constant("positions", table), "zero", length, "zero")
+        states = self.normed(add("Reshape", add("Add", "words", placed), "flat"), "embeddings.LayerNorm")
+        for number in range(self.shape.layers):
+            states = self.layer(states, {part: name.format(number) for part, name in self.names.items()})
+            name = layer_output(number + 1)
+            self.graph.nodes.append(helper.make_node("Reshape", [states, self.full], [name], name))
+        return self.graph.model(self.width, [layer_output(number + 1) for number in range(self.shape.layers)])
+
+    def layer(self, states: str, names: Mapping[str, str]) -> str:
+        """One layer on states (M, D)."""
+        add = self.graph.add
+        rows = self.rows(states)
+        heads = [add("Reshape", self.product(rows, names[part]), self.full) for part in ("query", "key", "value")]
+        mixed = add("MultiHeadAttention", *heads, domain=ORT, num_heads=self.shape.heads)
+        mixed = self.product(self.rows(add("Reshape", mixed, "flat")), names["mixed"])
+        states = self.normed(add("Add", mixed, states), names["first_norm"])
+        kind, domain = ACTIVATIONS[self.shape.activation]
+        inner = add(kind, self.product(self.rows(states), names["inner"]), domain=domain)
+        outer = self.product(self.activated_rows(inner), names["outer"])
+        return self.normed(add("Add", outer, states), names["last_norm"])
+
+    def normed(self, states: str, name: str) -> str:
+        factor = self.graph.constant(f"{name}.weight", self.weights[f"{name}.weight"])
+        shift = self.graph.constant(f"{name}.bias", self.weights[f"{name}.bias"])
+        return self.graph.add("LayerNormalization", states, factor, shift, axis=-1, epsilon=self.shape.epsilon)
+
+    def rows(self, states: str) -> Any:
+        """Rows as products take them."""
+        return states
+
+    def activated_rows(self, states: str) -> Any:
+        return self.rows(states)
+
+    def product(self, rows: Any, name: str) -> str:
+        """Rows through a linear layer."""
+        matrix, bias = self.weights.linear(name)
+        made = self.graph.add("MatMul", rows, self.graph.constant(f"{name}.weight", matrix))
+        return self.graph.add("Add", made, self.graph.constant(f"{name}.bias", bias))
+
+    def _positions(self) -> Floats:
+        """What is added at each position: its embedding, and that of the first text's type where there are types."""
+        table = self.weights[POSITIONS][self.shape.first_position :]
+        return table + self.weights[TYPES][0] if TYPES in self.weights else table
+
+
+class _Int8(_Float32):
+    """The encoder with products of whole numbers."""
+
+    def draw(self) -> bytes:
+        constant = self.graph.constant
+        zero, least = LEAST[self.shape.activation]
+        for name, number in (("tiny", TINY), ("unit", 1), ("steps", 1 / (255 - MIDDLE))):
+            constant(name, np.float32(number))
+        for name, number in (("inner_least", least), ("inner_steps", 1 / (255 - zero))):
+            constant(name, np.float32(number))
+        constant("middle", np.uint8(MIDDLE))
+        constant("inner_zero", np.uint8(zero))
+        constant("last", np.array([-1]))
+        return super().draw()
+
+    def rows(self, states: str) -> _Rows:
+        add = self.graph.add
+        most = add("ReduceMax", states, axes=[-1])
+        least = add("Neg", add("ReduceMin", states, axes=[-1]))
+        return self._quantised(states, add("Mul", add("Max", most, least, "tiny"), "steps"), "middle")
+
+    def activated_rows(self, states: str) -> _Rows:
+        most = self.graph.add("ReduceMax", states, axes=[-1])
+        scale = self.graph.add("Max", self.graph.add("Mul", most, "inner_steps"), "inner_least")
+        return self._quantised(states, scale, "inner_zero")
+
+    def _quantised(self, states: str, scale: str, zero: str) -> _Rows:
+        add = self.graph.add
+        flat = add("Reshape", scale, "last")
+        zeros = add("Expand", zero, add("Shape", flat))
+        return _Rows(add("QuantizeLinear", states, flat, zeros, axis=0), scale, zero)
+
+    def product(self, rows: _Rows, name: str) -> str:
+        matrix, bias = self.weights.linear(name)
+        numbers, scales = quantised(matrix)
+        constant, add = self.graph.constant, self.graph.add
+        inputs = [
+            rows.numbers,
+            constant(f"{name}.weight", numbers),
+            "unit",
+            constant(f"{name}.scale", scales),
+            rows.zero,
+        ]
+        made = add("MatMulIntegerToFloat", *inputs, domain=ORT)
+        return add("Add", add("Mul", made, rows.scale), constant(f"{name}.bias", bias))
+
+
+def quantised(matrix: Floats) -> tuple[NDArray[np.int8], Floats]:
+    """A matrix (in, out) as whole numbers from -127 to 127, and each column's scale (out,)."""
+    scales = np.maximum(np.abs(matrix).max(axis=0), 1e-12) / np.float32(127)
+    return np.rint(matrix / scales).astype(np.int8), scales.astype(np.float32)

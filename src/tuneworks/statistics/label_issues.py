@@ -1,0 +1,101 @@
+"""Labels that look wrong, by confident learning (Northcutt, Jiang and Chuang 2021, "Confident Learning: Estimating
+Uncertainty in Dataset Labels").
+
+Each row is answered by a model that has not seen it. A class is claimed for a row where its probability reaches what
+rows of that class get on average; a row whose strongest claim is another label than its own is suspected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import log_softmax, softmax
+
+from tuneworks.statistics import features, linear
+from tuneworks.statistics.features import Block, Floats
+
+FOLDS = 5
+STRENGTHS = (1.0, 3.0, 10.0, 30.0, 100.0)
+
+
+@dataclass(frozen=True)
+class Suspicion:
+    """What was found: for each row the class it seems to be of (its own where nothing speaks against it)."""
+
+    probabilities: Floats
+    targets: NDArray[np.int64]
+    seems: NDArray[np.int64]
+
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """The suspected rows, the most suspicious first."""
+        found = np.flatnonzero(self.seems != self.targets)
+        return found[np.argsort(-self.margin[found], kind="stable")]
+
+    @property
+    def margin(self) -> Floats:
+        """By how much the class a row seems to be of is more probable than its label."""
+        each = np.arange(len(self.targets))
+        return self.probabilities[each, self.seems] - self.probabilities[each, self.targets]
+
+    @property
+    def weights(self) -> Floats:
+        """How much each row should count: all of it, or the share by which its label is still believed."""
+        each = np.arange(len(self.targets))
+        own = self.probabilities[each, self.targets]
+        return np.where(self.seems == self.targets, 1.0, own / (own + self.probabilities[each, self.seems])).astype(
+            np.float32
+        )
+
+
+def suspicion(probabilities: Floats, targets: NDArray[np.int64]) -> Suspicion:
+    """Which labels look wrong, from the probabilities (M, C) of a model that has not seen the rows it answers."""
+    size = probabilities.shape[1]
+    counts = np.bincount(targets, minlength=size)
+    own = probabilities[np.arange(len(targets)), targets]
+    usual = np.where(counts > 0, np.bincount(targets, own, size) / np.maximum(counts, 1), np.inf)
+    claims = np.where(probabilities >= usual, probabilities, -1.0)
+    seems = claims.argmax(axis=1)
+    return Suspicion(probabilities, targets, np.where(claims.max(axis=1) >= 0, seems, targets))
+
+
+def out_of_fold(blocks: Sequence[Block], targets: NDArray[np.int64], size: int, *, seed: int = 0) -> Floats:
+    """Probabilities (M, C) of each row by a linear head fitted on the others, as strong as makes the least loss."""
+    fold_of = np.random.default_rng(seed).permutation(len(targets)) % FOLDS
+    folds = [_Fold(blocks, targets, size, fold_of != number) for number in range(FOLDS)]
+    best, least = np.empty((0, size), np.float32), np.inf
+    for strength in STRENGTHS:
+        sums = np.zeros((len(targets), size), np.float32)
+        for fold in folds:
+            sums[~fold.fit_on] = fold.answered(strength)
+        loss = -float(log_softmax(sums, axis=1)[np.arange(len(targets)), targets].mean())
+        if loss >= least:
+            break
+        best, least = softmax(sums, axis=1), loss
+    return best
+
+
+def believed(blocks: Sequence[Block], targets: NDArray[np.int64], size: int, *, seed: int = 0) -> Floats:
+    """How much each row should count (M,), see ``Suspicion.weights``; a row of no class (-1) counts as any other."""
+    weights = np.ones(len(targets), np.float32)
+    known = np.flatnonzero(targets >= 0)
+    held = features.take(blocks, known)
+    weights[known] = suspicion(out_of_fold(held, targets[known], size, seed=seed), targets[known]).weights
+    return weights
+
+
+class _Fold:
+    """The rows of one fold, answered by heads of rising strength that are fitted on all others."""
+
+    def __init__(self, blocks: Sequence[Block], targets: NDArray[np.int64], size: int, fit_on: NDArray[np.bool_]):
+        self.fit_on, self._held_out = fit_on, features.take(blocks, ~fit_on)
+        self._task, self._scales = linear.problem(features.take(blocks, fit_on), targets[fit_on], size)
+        self._point: Floats | None = None
+
+    def answered(self, strength: float) -> Floats:
+        self._point = linear.fit(self._task, strength, self._point)
+        head = linear.to_head(replace(self._task, blocks=()), self._point, self._scales)
+        return linear.logits(self._held_out, head)
