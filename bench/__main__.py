@@ -4,9 +4,22 @@ from __future__ import annotations
 
 import sys
 
-from bench import entities, generation, images, quality, questions, series, similarity, startup, tables, texts
+from bench import (
+    entities,
+    generation,
+    images,
+    quality,
+    questions,
+    search,
+    series,
+    similarity,
+    startup,
+    tables,
+    texts,
+    training_speed,
+)
 
-BENCHES = (quality, entities, texts, similarity, questions, tables, images, series, generation)
+BENCHES = (quality, entities, texts, similarity, questions, tables, images, series, generation, search, training_speed)
 
 if __name__ == "__main__":
     missed = [startup.main(), *(bench.main([]) for bench in BENCHES)]

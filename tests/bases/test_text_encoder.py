@@ -42,7 +42,7 @@ def change_config(folder: Path, **changed: Any) -> None:
 def test_a_folder_gives_its_files_and_how_its_texts_are_read(folder: Path) -> None:
     files = fitted(folder)
     assert set(files) == {"config.json", "model.safetensors", "tokenizer.json", "encoder.json"}
-    assert json.loads(files["encoder.json"]) == {"prefix": "", "max_length": 64, "normalise": True}
+    assert json.loads(files["encoder.json"]) == {"prefix": "", "max_length": 64, "normalise": True, "layers": []}
 
 
 def test_weights_that_could_run_code_are_refused(folder: Path) -> None:

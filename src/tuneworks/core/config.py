@@ -35,6 +35,7 @@ EXPECTED = {
     "mapping": Text("a table of keys and values", "由键和值组成的表"),
     "dataclass": Text("a table of keys and values", "由键和值组成的表"),
 }
+RUN_RANGES = {"budget": Range(above=0), "checkpoint_seconds": Range(least=0)}
 RECIPE_RANGES = {
     "epochs": Range(least=1),
     "batch_tokens": Range(least=1),
@@ -101,6 +102,7 @@ def with_settings(config: RunConfig | None, settings: Mapping[str, Any] | Sequen
 def config_from(given: Mapping[str, Any], *, source: str | None = None) -> RunConfig:
     """A ``RunConfig`` from plain values; ``source`` is the file that errors name."""
     made = _checked(RunConfig, given, _in(source))
+    check_values(made, RUN_RANGES, "", _in(source))
     check_values(made.recipe, RECIPE_RANGES, "recipe.", _in(source))
     return made
 

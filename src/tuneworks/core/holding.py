@@ -127,7 +127,10 @@ def held(workspace: Workspace, run: Run, listener: Listener) -> Iterator[Hold]:
         hold.note(Event("finished", FINISHED, now(), run.id))
     except BaseException as error:
         ended = fail(workspace, run, error)
-        hold.note(Event(ended.status, ended.error or plain(""), now(), run.id))
+        last = Event(ended.status, ended.error or plain(""), now(), run.id)
+        hold.note(last)
+        if isinstance(error, KeyboardInterrupt):
+            listener(last)
         raise
     finally:
         hold.end()

@@ -78,6 +78,6 @@ def _columns(base: Bases, spec: TaskSpec) -> list[str]:
 
 
 def _text_base(texts: Sequence[str]) -> str:
-    if importlib.util.find_spec("torch") is None:
+    if not any(importlib.util.find_spec(engine) for engine in ("torch", "onnxruntime")):
         return WEIGHTLESS_BASE
     return CHINESE_BASE if is_chinese(texts) else ENGLISH_BASE

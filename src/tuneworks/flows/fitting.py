@@ -21,7 +21,7 @@ from tuneworks.statistics.feature_cache import CachedBase
 from tuneworks.statistics.shapes.shape import shape_of
 from tuneworks.statistics.views import blocks_of, fitted_values
 
-BASE_OPTIONS = ("layers", "max_length", "precision")
+BASE_OPTIONS = ("feature_layers", "max_length", "precision")
 
 
 @dataclass(frozen=True)

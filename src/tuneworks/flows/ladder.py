@@ -22,6 +22,7 @@ FILE = "ladder.json"
 TRIED = Text("tried", "已尝试")
 KEPT = Text("kept: the best", "采用：最佳")
 MET = Text("kept: surely meets the goal", "采用：确定达到目标")
+SPENT = Text("not tried: the budget is spent", "未尝试：预算已用完")
 NOT_NEEDED = Text("not tried: the goal is met", "未尝试：目标已达到")
 TITLE = Text("The ladder: methods from cheap to dear", "阶梯：方法由省到费")
 COLUMNS = (
@@ -68,6 +69,9 @@ def climb(plan: Plan, fit: Fit, folder: Path, listener: Listener) -> Climb:
     for number, recipe in enumerate(plan.rungs):
         if best is not None and meets(best, plan.config.goal):
             rungs.append(Rung(recipe, NOT_NEEDED))
+            continue
+        if best is not None and budget.seconds_left <= 0:
+            rungs.append(Rung(recipe, SPENT))
             continue
         hear = listener if number == 0 and len(plan.rungs) > 1 else budget.watch(listener)
         began = time.monotonic()

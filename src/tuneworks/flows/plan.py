@@ -17,7 +17,7 @@ from tuneworks.flows.ladder import base_name
 from tuneworks.flows.plan_run import Plan, plan_run
 from tuneworks.flows.probe import Try, probe
 from tuneworks.flows.rungs import AUTO
-from tuneworks.flows.tune import asked_of
+from tuneworks.flows.tune import asked_of, stated
 from tuneworks.statistics.extrapolation import by_growth, on_a_learning_curve, on_a_line
 
 FITS = Text("fits", "可行")
@@ -75,8 +75,7 @@ def plan(
     """
     workspace = workspace or Workspace.open()
     given = asked_of(config or RunConfig(), dataset, target, task, base, method, None)
-    stated = {name: value for name, value in (("goal", goal), ("budget", budget)) if value is not None}
-    asked = with_settings(given, {**(settings or {}), **stated})
+    asked = with_settings(given, {**stated(goal=goal, budget=budget), **(settings or {})})
     whole = plan_run(workspace, asked, listener, dear=True)
     box = box_of(workspace.root, asked.budget)
     estimates, less = _estimates(workspace, whole, box, listener)

@@ -29,6 +29,8 @@ def tune(
     base: str | Mapping[str, Sequence[str]] | None = None,
     method: str | None = None,
     name: str | None = None,
+    goal: float | None = None,
+    budget: float | None = None,
     config: RunConfig | None = None,
     settings: Mapping[str, Any] | None = None,
     runner: str = RUNNER,
@@ -37,11 +39,14 @@ def tune(
 ) -> ModelVersion:
     """Adapt a base model to a dataset and store the result as the name's next version.
 
-    Arguments override ``config``; ``settings`` are dotted keys such as ``{"recipe.epochs": 3}``. ``runner``: where the
-    work is done: ``inline`` (here), ``process`` (in a process of its own) or ``worker`` (whoever runs ``work``).
+    Where no method is named they are tried from cheap to dear, until one surely meets the ``goal`` or the ``budget``
+    (minutes) is spent. Arguments override ``config``; ``settings`` are dotted keys such as ``{"recipe.epochs": 3}``.
+    ``runner``: where the work is done: ``inline`` (here), ``process`` (in a process of its own) or ``worker`` (whoever
+    runs ``work``).
     """
     workspace = workspace or Workspace.open()
-    asked = with_settings(asked_of(config or RunConfig(), dataset, target, task, base, method, name), settings or {})
+    asked = asked_of(config or RunConfig(), dataset, target, task, base, method, name)
+    asked = with_settings(asked, {**stated(goal=goal, budget=budget), **(settings or {})})
     must_be_name(asked.name or MODEL_NAME, MODEL)
     runs = registry.load("runners", runner)()
     plan = plan_run(workspace, asked, listener)
@@ -50,6 +55,11 @@ def tune(
     plan = replace(plan, config=complete)
     ended = runs.submit(workspace, run, partial(do, workspace, run, listener, plan=plan), listener)
     return version_of(workspace, ended.version_id or "")
+
+
+def stated(**named: float | None) -> dict[str, Any]:
+    """Of what could be said, what was."""
+    return {name: value for name, value in named.items() if value is not None}
 
 
 def _pinned(workspace: Workspace, reference: str | None) -> str | None:

@@ -20,6 +20,7 @@ from tuneworks.flows.evaluate import write_report
 from tuneworks.flows.making import Made, make
 from tuneworks.flows.plan_run import Plan, plan_run
 from tuneworks.flows.references import run_of
+from tuneworks.flows.tensorboard import told_to_tensorboard
 from tuneworks.flows.trails import Trails
 from tuneworks.serving.folders import store_parts
 
@@ -32,14 +33,15 @@ def do(workspace: Workspace, run: Run, listener: Listener = silent, *, plan: Pla
 
     An error ends the run and reaches the caller: ``RunStopped`` where somebody paused or cancelled it.
     """
-    claimed = lifecycle.claim(workspace, run)
-    try:
-        with held(workspace, claimed, listener) as hold:
-            WORK[claimed.kind](hold, plan or plan_run(workspace, planned_from(claimed), hold.hear))
-    except RunStopped as stop:
-        if stop.wanted == "cancel":
-            _trails(workspace, claimed).remove()
-        raise
+    with told_to_tensorboard(listener) as heard:
+        claimed = lifecycle.claim(workspace, run)
+        try:
+            with held(workspace, claimed, heard) as hold:
+                WORK[claimed.kind](hold, plan or plan_run(workspace, planned_from(claimed), hold.hear))
+        except RunStopped as stop:
+            if stop.wanted == "cancel":
+                _trails(workspace, claimed).remove()
+            raise
     return workspace.store.get(Run, run.id) or claimed
 
 

@@ -17,6 +17,8 @@ from tuneworks.neural.tuning import RATES, Adapted, completed, tuned
 from tuneworks.neural.whole import whole_files
 from tuneworks.statistics import positions
 
+ALLOWED = {**SHARED, "layers": Range(least=1)}
+
 
 @dataclass(frozen=True)
 class Options(TuningOptions):
@@ -28,7 +30,7 @@ class Options(TuningOptions):
 
     layers: int = 2
     gradual: bool = False
-    allowed = {**SHARED, "layers": Range(least=1)}
+    allowed = ALLOWED
 
 
 class Freeze(Method):

@@ -13,15 +13,15 @@ from scipy import sparse
 
 from tuneworks.core import contracts
 from tuneworks.core.contracts import Job, Method, Parts, Step
-from tuneworks.core.errors import InvalidConfig
 from tuneworks.core.ranges import OneOf, Range, check_values
 from tuneworks.core.spaces import Choice, Space
 from tuneworks.core.text import Text
 from tuneworks.core.types import Recipe
-from tuneworks.statistics import features, label_issues, linear, positions
+from tuneworks.statistics import features, linear, positions
 from tuneworks.statistics.calibration import fit_temperature
 from tuneworks.statistics.features import Block, Floats
 from tuneworks.statistics.joining import joined
+from tuneworks.statistics.label_issues import believed_rows
 from tuneworks.statistics.shapes.shape import shape_of
 
 ENOUGH_VALIDATION = 300
@@ -30,6 +30,7 @@ FOLDS = 5
 PATIENCE = 2  # strengths without a gain before stronger ones are not tried
 CLOSE_ENOUGH = 1e-4  # gain of a step that no longer changes which strength is best
 CHOOSING = Text("choosing the strength", "选择正则强度")
+ALLOWED: dict[str, Range | OneOf] = {"strengths": Range(above=0), "label_noise": OneOf(("down-weight",))}
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,7 @@ class Options:
     label_noise: str | None = None
 
     def __post_init__(self) -> None:
-        allowed = {"strengths": Range(above=0), "label_noise": OneOf(("down-weight",))}
-        check_values(self, allowed, "recipe.options.")
+        check_values(self, ALLOWED, "recipe.options.")
 
 
 @dataclass(frozen=True, order=True)
@@ -86,7 +86,7 @@ class Head(Method):
         options = Options(**job.recipe.options)
         rows = _rows_of(job)
         if options.label_noise is not None:
-            rows = replace(rows, believed=_believed(job, rows))
+            rows = replace(rows, believed=believed_rows(job.output, rows.blocks, rows.targets, job.recipe))
         folds = [_Fitting(job, rows, fold, options) for fold in _folds(job, rows.owners)]
         total = len(folds) * len(options.strengths) + 1
         trials: list[Trial] = []
@@ -173,19 +173,6 @@ def _rows_of(job: Job) -> _Rows:
 def link_of(job: Job) -> str:
     """What makes scores of the head's sums."""
     return shape_of(job.output.kind).link
-
-
-def _believed(job: Job, rows: _Rows) -> Floats:
-    """How far each row's label is believed (M,)."""
-    if job.output.kind != "classes":
-        raise InvalidConfig(
-            Text(
-                "label_noise doubts the one label of a row; this task's answers are of another kind.",
-                "label_noise 用于怀疑每行唯一的标签，而此任务的答案不是单个标签。",
-            ),
-            Text("Leave recipe.options.label_noise out.", "请去掉 recipe.options.label_noise。"),
-        )
-    return label_issues.believed(rows.blocks, rows.targets, job.output.size, seed=job.recipe.seed)
 
 
 def _known(targets: NDArray[Any]) -> NDArray[np.bool_]:

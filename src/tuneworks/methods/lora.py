@@ -18,6 +18,8 @@ from tuneworks.statistics import positions
 
 LEARNING_RATES = {kind: 5 * rate for kind, rate in RATES.items()}
 
+ALLOWED = {**SHARED, "rank": Range(least=1), "alpha": Range(above=0), "adapter_dropout": Range(least=0, below=1)}
+
 
 @dataclass(frozen=True)
 class Options(TuningOptions):
@@ -35,7 +37,7 @@ class Options(TuningOptions):
     targets: tuple[str, ...] = ()
     dora: bool = False
     merge: bool = False
-    allowed = {**SHARED, "rank": Range(least=1), "alpha": Range(above=0), "adapter_dropout": Range(least=0, below=1)}
+    allowed = ALLOWED
 
 
 class Lora(Method):

@@ -22,13 +22,15 @@ from tuneworks.statistics import positions
 
 LEARNING_RATES = {kind: 20 * rate for kind, rate in RATES.items()}
 
+ALLOWED = {**SHARED, "tokens": Range(least=1, most=64)}
+
 
 @dataclass(frozen=True)
 class Options(TuningOptions):
     """Settings of ``prompt``: those of ``TuningOptions``; ``tokens``: how many vectors stand before a text."""
 
     tokens: int = 8
-    allowed = {**SHARED, "tokens": Range(least=1, most=64)}
+    allowed = ALLOWED
 
 
 class Prompt(Method):
@@ -67,7 +69,7 @@ class Prompt(Method):
 
 
 def _some_words(encoder: Encoder, count: int) -> torch.Tensor:
-    words: Any = encoder.model.get_input_embeddings()  # type: ignore[operator]
+    words: Any = encoder.model.get_input_embeddings()
     with torch.no_grad():
         return torch.Tensor(words(torch.randint(words.num_embeddings, (count,)))).clone()
 

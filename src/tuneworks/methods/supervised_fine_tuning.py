@@ -17,8 +17,9 @@ from tuneworks.core.contracts import Job, Method, Parts, Step
 from tuneworks.core.ranges import OneOf, Range, check_values
 from tuneworks.core.types import Output, Recipe
 from tuneworks.neural.batches import Batch, batches_of
-from tuneworks.neural.loop import Schedule, Training
+from tuneworks.neural.loop import Schedule, Training, Ways
 from tuneworks.neural.pieces import Piece
+from tuneworks.neural.tuning import work_of
 from tuneworks.neural.writer import WEIGHTS_FILE, Writer, weights_of
 from tuneworks.neural.writing import WritingHead, must_know, one_writer
 
@@ -84,6 +85,7 @@ class SupervisedFineTuning(Method):
             train.loss,
             measure=validation.probability,
             schedule=_schedule(job, options, train.pieces),
+            ways=Ways(work=work_of(job, train.pieces), resumed=job.resumed),
         )
         yield from training.steps()
         prefix = f"{use.folder}/" if use.folder else ""

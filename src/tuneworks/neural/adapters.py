@@ -66,7 +66,10 @@ def _read(files: Mapping[str, Path]) -> tuple[Stated, dict[str, Tensor]]:
 
 @torch.no_grad()
 def _fold_lora(encoder: Any, stated: Stated, adapter: Tensors) -> None:
-    """``W + s B A`` (Hu et al. 2021, 2106.09685); with DoRA each row is brought to its magnitude (Liu 2024, 2402.09353)."""
+    """``W + s B A`` (Hu et al. 2021, arXiv 2106.09685).
+
+    DoRA brings each of its rows to a length that was learnt apart (Liu et al. 2024, arXiv 2402.09353).
+    """
     scale = stated["lora_alpha"] / stated["r"]
     for name in _targets(adapter, ".lora_A.weight"):
         weight: Any = encoder.model.get_submodule(name).weight

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from tuneworks.neural.losses import NEVER, Truth
-from tuneworks.statistics.chains import LINK
+from tuneworks.statistics.chains import LINK, log_marginals
 from tuneworks.statistics.features import Floats
 
 __all__ = ["LINK", "ChainHead"]
@@ -29,6 +30,17 @@ class ChainHead(nn.Linear):
         true = sums.masked_fill(others & known.unsqueeze(1), NEVER)
         weight = self._total(sums, truth.lengths) - self._total(true, truth.lengths)
         return weight.sum() / known.sum().clamp(min=1)
+
+    def together(self, sums: Floats, lengths: Sequence[int]) -> Floats:
+        """The logarithm of each unit's tags' probabilities, given all sums of its example."""
+        return log_marginals(sums, self.transitions.detach().numpy(), lengths)
+
+    def further(self, temperature: float) -> dict[str, Floats]:
+        """What is kept beside the linear layer."""
+        return {
+            "transitions": self.transitions.detach().numpy().copy(),
+            "temperature": np.array([temperature], np.float32),
+        }
 
     def _total(self, sums: Tensor, lengths: Sequence[int]) -> Tensor:
         """The logarithm of what all paths through each example come to (N,)."""

@@ -60,7 +60,7 @@ WEIGHTS: Mapping[str, Callable[[Any, int, str], Floats]] = {
 
 
 def drawn_alike(items: Sequence[T], classes: Any, *, seed: int) -> list[T]:
-    """As many items as there are, drawn so that every class turns up alike; ``classes``: each item's, -1 is not drawn."""
+    """As many items as there are, every class alike; ``classes``: each item's, -1 is not drawn."""
     numbers, counts = np.unique(classes, return_counts=True)
     rows = dict(zip(numbers.tolist(), counts.tolist(), strict=True))
     chances = np.array([0.0 if one < 0 else 1.0 / rows[one] for one in np.asarray(classes).tolist()])

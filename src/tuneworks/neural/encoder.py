@@ -113,7 +113,7 @@ class Encoder(nn.Module):
     @property
     def prompts(self) -> SoftPrompts | None:
         """What stands before every text, if anything does."""
-        words = self.model.get_input_embeddings()  # type: ignore[operator]
+        words = self.model.get_input_embeddings()
         return words if isinstance(words, SoftPrompts) else None
 
     @property

@@ -17,6 +17,7 @@ from tuneworks.neural.pieces import pieces_of, readable
 SETTINGS_FILE = "encoder.json"
 WEIGHTS_FILE = "model.safetensors"
 INT8_FILE = "encoder.int8.onnx"
+FAST_TYPE = "use-multilingual-cnn"
 ADAPTER_WEIGHTS, ADAPTER_SETTINGS = "adapter_model.safetensors", "adapter_config.json"
 ADAPTER_FILES = (ADAPTER_WEIGHTS, ADAPTER_SETTINGS)
 STOCK_FILES = ("config.json", WEIGHTS_FILE, "tokenizer.json", "tokenizer_config.json", SETTINGS_FILE)
@@ -67,12 +68,12 @@ class Settings:
             return replace(self, layers=named)
         raise InvalidConfig(
             Text(
-                f"layers is {wanted}; this encoder has the layers 1 to {count}.",
-                f"layers 为 {wanted}；该编码器有第 1 到 {count} 层。",
+                f"feature_layers is {wanted}; this encoder has the layers 1 to {count}.",
+                f"feature_layers 为 {wanted}；该编码器有第 1 到 {count} 层。",
             ),
             Text(
-                f"Set recipe.options.layers to rising numbers, such as [{max(1, count // 2)}, {count}].",
-                f"请将 recipe.options.layers 设为递增的层号，例如 [{max(1, count // 2)}, {count}]。",
+                f"Set recipe.options.feature_layers to rising numbers, such as [{max(1, count // 2)}, {count}].",
+                f"请将 recipe.options.feature_layers 设为递增的层号，例如 [{max(1, count // 2)}, {count}]。",
             ),
         )
 

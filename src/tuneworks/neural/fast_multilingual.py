@@ -21,9 +21,7 @@ from torch.nn import functional
 from tuneworks.neural.adapters import with_adapter
 from tuneworks.neural.batches import Batch
 from tuneworks.neural.encoder import Encoder
-from tuneworks.neural.encoder_files import WEIGHTS_FILE, load_settings, load_tokenizer
-
-MODEL_TYPE = "use-multilingual-cnn"
+from tuneworks.neural.encoder_files import FAST_TYPE, WEIGHTS_FILE, load_settings, load_tokenizer
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,7 @@ class Sizes:
     pad_token_id: int = 0
 
     def to_json(self) -> str:
-        return json.dumps({"model_type": MODEL_TYPE, **asdict(self)}, indent=1)
+        return json.dumps({"model_type": FAST_TYPE, **asdict(self)}, indent=1)
 
     @classmethod
     def from_json(cls, text: str) -> Sizes:

@@ -19,6 +19,7 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
 from tuneworks.neural.batches import Batch, Run
+from tuneworks.neural.dropout import dropped
 
 ATTENTION = "flat"
 
@@ -44,9 +45,17 @@ def attend(
     seen = []
     for run in runs:
         asks, keys, values = (run.of(stream).transpose(1, 2) for stream in streams)
-        each = functional.scaled_dot_product_attention(asks, keys, values, dropout_p=dropout, scale=scaling)
+        each = _attention(asks, keys, values, dropout, scaling)
         seen.append(each.transpose(1, 2).flatten(0, 1))
     return torch.cat(seen).unsqueeze(0), None
+
+
+def _attention(asks: Tensor, keys: Tensor, values: Tensor, dropout: float, scaling: float | None) -> Tensor:
+    if not dropout:
+        return functional.scaled_dot_product_attention(asks, keys, values, scale=scaling)
+    scaling = asks.shape[-1] ** -0.5 if scaling is None else scaling
+    shares = torch.softmax((asks * scaling) @ keys.transpose(-2, -1), dim=-1)
+    return dropped(shares, dropout) @ values
 
 
 AttentionInterface.register(ATTENTION, attend)

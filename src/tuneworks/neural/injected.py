@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from tuneworks.core.errors import InvalidConfig
+from tuneworks.core.registry import missing_extra
 from tuneworks.core.text import Text
 from tuneworks.neural.adapters import MAGNITUDE, PREFIX
 from tuneworks.neural.encoder import Encoder
@@ -35,8 +36,10 @@ def with_injected(encoder: Encoder, stated: Mapping[str, Any], *, merge: bool) -
 
     ``merge``: whether what is learnt is kept in the weights of the base, instead of beside them.
     """
-    from peft import get_peft_config, inject_adapter_in_model  # takes seconds to import, and only learning needs it
-
+    try:
+        from peft import get_peft_config, inject_adapter_in_model  # takes seconds to import, and only learning needs it
+    except ModuleNotFoundError as error:
+        raise missing_extra("peft") from error
     if encoder.prompts is not None and not merge:
         raise InvalidConfig(
             Text(

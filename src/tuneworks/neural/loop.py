@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import torch
 from safetensors.torch import save
@@ -20,9 +20,10 @@ from tuneworks.core.contracts import Step
 from tuneworks.core.text import Text
 from tuneworks.neural import training_state
 from tuneworks.neural.batches import Batch, batch_of, shuffled_batches
-from tuneworks.neural.training_state import MadeWith, Place
+from tuneworks.neural.gradients import divided, side_by_side
 from tuneworks.neural.optimisers import Rates, optimiser_of, share_of_rate
 from tuneworks.neural.pieces import Piece
+from tuneworks.neural.training_state import MadeWith, Place
 
 Group = list[Piece]
 
@@ -72,7 +73,8 @@ class Ways:
 
     ``draw``: an epoch's pieces (counted from 0), instead of all once. ``gradients``: how a loss becomes gradients.
     ``thaw``: called before each epoch, to say which weights move in it. ``work``: a hash of the recipe and the data.
-    ``resumed``: the state of an earlier attempt's step, to go on from.
+    ``resumed``: the state of an earlier attempt's step, to go on from. ``parts``: into how many parts a batch is cut,
+    whose plain gradients are computed side by side.
     """
 
     draw: Callable[[int], Sequence[Piece]] | None = None
@@ -80,6 +82,7 @@ class Ways:
     thaw: Callable[[int], None] | None = None
     work: str = ""
     resumed: Mapping[str, bytes] | None = None
+    parts: int = 1
 
 
 @dataclass(frozen=True)
@@ -161,7 +164,7 @@ class Training:
     def state(self) -> Mapping[str, bytes]:
         """All that is needed to go on from the last step; ask before the next one is taken."""
         best = self.best
-        place = replace(self._place, best=best and best.measure, best_epoch=best.epoch if best else 0)
+        place = replace(self._place, best=best.measure if best else None, best_epoch=best.epoch if best else 0)
         groups = {"weights": self.weights, "average": self.average or {}}
         kept = (lambda: best.bytes) if best else None
         return training_state.written(place, self._made_with(), groups, self._optimiser, kept)
@@ -207,8 +210,17 @@ class Training:
         }
 
     def _gradients(self, group: Group, share: float) -> float:
-        batch = batch_of(group)
-        return float(self.ways.gradients(lambda: self.loss(batch) * share))
+        """Add the gradients of a group's loss to the weights'."""
+        if self.ways.gradients is not plain_gradients:
+            batch = batch_of(group)
+            return float(self.ways.gradients(lambda: self.loss(batch) * share))
+        parts = divided(group, self.ways.parts)
+        shares = [share * len(part) / len(group) for part in parts]
+        losses = [partial(self._loss_of, part, own) for part, own in zip(parts, shares, strict=True)]
+        return side_by_side(losses, [weight for weight in self.weights.values() if weight.requires_grad])
+
+    def _loss_of(self, part: Group, share: float) -> Tensor:
+        return self.loss(batch_of(part)) * share
 
     @torch.no_grad()
     def _move_average(self, done: int) -> None:

@@ -16,11 +16,15 @@ SYMMETRIC = (0.1, 1.0, 4.0)  # weights of both entropies and minus the logarithm
 
 @dataclass(frozen=True)
 class Truth:
-    """What a batch's sums are held against; ``lengths``: rows of sums of each example; ``weights`` (C,) by class."""
+    """What a batch's sums are held against; ``lengths``: rows of sums of each example; ``weights`` (C,) by class.
+
+    ``believed`` (M,): how much each row's label counts, where not all count alike.
+    """
 
     targets: Tensor
     lengths: Sequence[int]
     weights: Tensor | None = None
+    believed: Tensor | None = None
 
 
 Loss = Callable[[Tensor, Truth], Tensor]
@@ -33,6 +37,11 @@ def cross_entropy(sums: Tensor, truth: Truth, smoothing: float = 0.0) -> Tensor:
     """
     if not (truth.targets >= 0).any():
         return sums.sum() * 0.0
+    if truth.believed is not None:
+        each = functional.cross_entropy(
+            sums, truth.targets, ignore_index=-1, label_smoothing=smoothing, reduction="none"
+        )
+        return _weighed(each, truth)
     return functional.cross_entropy(
         sums, truth.targets, weight=truth.weights, ignore_index=-1, label_smoothing=smoothing
     )
@@ -137,6 +146,7 @@ NAMED: Mapping[str, Mapping[str, Callable[[Wish], Loss]]] = {
         "generalised-cross-entropy": lambda wish: partial(generalised_cross_entropy, robustness=wish.robustness),
         "symmetric-cross-entropy": lambda wish: symmetric_cross_entropy,
         "ordinal": lambda wish: ordinal,
+        "crf": lambda wish: cross_entropy,
     },
     "sigmoid": {
         "cross-entropy": lambda wish: partial(binary_cross_entropy, smoothing=wish.smoothing),
@@ -148,7 +158,7 @@ NAMED: Mapping[str, Mapping[str, Callable[[Wish], Loss]]] = {
     },
     "positions": {"cross-entropy": lambda wish: partial(cross_entropy_of_positions, smoothing=wish.smoothing)},
 }
-"""Link -> the losses it can be learnt by; the first is its own."""
+"""Link -> the losses it can be learnt by; the first is its own. Under "crf" the chain's head brings the loss."""
 NAMES = tuple(dict.fromkeys(name for losses in NAMED.values() for name in losses))
 SMOOTHED = {("softmax", "cross-entropy"), ("sigmoid", "cross-entropy"), ("sigmoid", "focal")} | {
     ("positions", "cross-entropy")
@@ -163,8 +173,10 @@ def _by_true(sums: Tensor, truth: Truth, loss: Callable[[Tensor], Tensor]) -> Te
 
 
 def _weighed(each: Tensor, truth: Truth) -> Tensor:
-    """The mean over rows of known class, each as heavy as its class."""
+    """The mean over rows of known class, each as heavy as its class and as far as it is believed."""
     known = (truth.targets >= 0).to(each.dtype)
+    if truth.believed is not None:
+        known = known * truth.believed
     heavy = known if truth.weights is None else known * truth.weights[truth.targets.clamp(min=0)]
     return (each * heavy).sum() / heavy.sum().clamp(min=torch.finfo(each.dtype).tiny)
 

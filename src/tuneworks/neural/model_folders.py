@@ -8,9 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
 from tuneworks.core.errors import InvalidConfig, NotFound, Unavailable, UnreadableFile
 from tuneworks.core.text import Text
 
@@ -41,6 +38,9 @@ def model_folder(address: str, needed: Sequence[str] = NEEDED) -> Path:
 
 def hub_folder(name: str, wanted: Sequence[str] = WANTED) -> Path:
     """A hub model's local copy; the network is used only where ``TUNEWORKS_ALLOW_NETWORK=1`` asks for it."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
     allowed = os.environ.get(ALLOW_NETWORK) == "1"
     try:
         return Path(snapshot_download(name, allow_patterns=list(wanted), local_files_only=not allowed))

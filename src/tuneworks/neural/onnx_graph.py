@@ -1,8 +1,8 @@
 """Stock text encoders drawn as ONNX graphs for batches of equal length: no mask, no padding, no torch.
 
 Input ``words`` (B, T, D): rows of the word embeddings, which stay in the stock weights' file. Outputs ``layer_1``,
-``layer_2``, ... (B, T, D): the states after each layer. In int8 every matrix has one scale a column and every token's row of numbers a scale of its own, so that no
-answer depends on what else is in the batch, and nothing is calibrated.
+``layer_2``, ... (B, T, D): the states after each layer. In int8 every matrix has one scale a column and every token's
+row of numbers a scale of its own, so that no answer depends on what else is in the batch, and nothing is calibrated.
 """
 
 from __future__ import annotations

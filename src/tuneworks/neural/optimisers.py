@@ -85,7 +85,7 @@ def parameter_groups(network: nn.Module, rates: Rates) -> Groups:
 
 
 def layers_below_top(network: nn.Module) -> dict[str, int]:
-    """How far below its top layer each weight of a network lies: embeddings lie below all, what is in none at the top."""
+    """How many layers above each weight of a network: embeddings lie below all, what is in none at the top."""
     depths = {name: _depth(name) for name, _ in network.named_parameters()}
     top = max((depth for depth in depths.values() if depth is not None), default=0)
     return {name: 0 if depth is None else top - depth for name, depth in depths.items()}

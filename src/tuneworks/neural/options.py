@@ -28,6 +28,7 @@ SHARED: dict[str, Range | OneOf] = {
     "r_drop": Range(least=0),
     "adversarial": Range(least=0),
     "loss": OneOf(LOSS_NAMES),
+    "label_noise": OneOf(("down-weight",)),
     "gamma": Range(least=0),
     "robustness": Range(above=0, most=1),
     "label_smoothing": Range(least=0, below=1),
@@ -47,10 +48,12 @@ class TuningOptions:
     ``accumulation``: batches a step. ``average``: share kept of a moving average of the weights, which is validated
     and kept instead of them. ``layer_decay``: the learning rate of a layer over that of the layer above it.
 
-    ``loss``: what is made small (default: what fits the answer). ``gamma``: of focal; ``robustness``: of generalised
-    cross-entropy, 1 the mean absolute error; ``quantile``: what loss "quantile" aims at. ``label_smoothing``: share of
-    the truth given to all labels alike. ``class_weights``: "balanced" weighs classes by the inverse of their rows,
-    "effective" by that of their effective number. ``balanced_batches``: every class is drawn as often as any other.
+    ``loss``: what is made small (default: what fits the answer); "crf" reads the tags of a text as a chain. ``gamma``:
+    of focal; ``robustness``: of generalised cross-entropy, 1 the mean absolute error; ``quantile``: what loss
+    "quantile" aims at. ``label_smoothing``: share of the truth given to all labels alike. ``class_weights``: "balanced"
+    weighs classes by the inverse of their rows, "effective" by that of their effective number. ``balanced_batches``:
+    every class is drawn as often as any other. ``label_noise``: "down-weight" lets rows whose label looks wrong, to a
+    linear head on the untuned features, count less.
 
     ``r_drop``: weight of how much two passes may differ. ``adversarial``: how far embeddings are pushed the wrong way.
     """
@@ -76,6 +79,7 @@ class TuningOptions:
     label_smoothing: float = 0.0
     quantile: float = 0.5
     balanced_batches: bool = False
+    label_noise: str | None = None
     r_drop: float = 0.0
     adversarial: float = 0.0
     allowed = SHARED

@@ -1,4 +1,4 @@
-"""What makes a network say the same of what is nearly the same: two passes alike, and embeddings pushed the wrong way."""
+"""What makes a network say the same of what is nearly the same: two passes alike, embeddings pushed astray."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ DIVERGENCES: Mapping[str, Callable[[Tensor, Tensor, Lengths], Tensor]] = {
     "softmax": _of_classes,
     "sigmoid": _of_each,
     "cumulative": _of_each,
+    "chain": _of_classes,
     "identity": _of_numbers,
     "positions": _of_positions,
 }
@@ -55,7 +56,7 @@ class Adversary:
 
     def __call__(self, loss: Callable[[], Tensor]) -> Tensor:
         seen: list[Tensor] = []
-        with self._outputs(lambda made: seen.append(_watched(made)) or seen[-1]):
+        with self._outputs(lambda made: _watched(made, seen)):
             clean = loss()
         clean.backward()
         gradients = [torch.zeros_like(one) if one.grad is None else one.grad for one in seen]
@@ -75,10 +76,11 @@ class Adversary:
             hook.remove()
 
 
-def _watched(made: Tensor) -> Tensor:
-    """A tensor whose gradient is kept."""
+def _watched(made: Tensor, seen: list[Tensor]) -> Tensor:
+    """A tensor whose gradient is kept, and which is noted."""
     watched = made if made.requires_grad else made.detach().requires_grad_()
     watched.retain_grad()
+    seen.append(watched)
     return watched
 
 

@@ -9,17 +9,19 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.special import softmax
 from torch import Tensor, nn
 
 from tuneworks.core.asking import Examples
 from tuneworks.core.contracts import Job
 from tuneworks.core.types import Output
 from tuneworks.neural.batches import Batch
+from tuneworks.neural.chains import ChainHead
 from tuneworks.neural.encoder import Encoder
 from tuneworks.neural.losses import Truth
 from tuneworks.neural.views import View, view_of
 from tuneworks.neural.workers import side_by_side
-from tuneworks.statistics import calibration, linear, positions
+from tuneworks.statistics import calibration, chains, linear, positions
 from tuneworks.statistics.features import Floats, split_units
 from tuneworks.statistics.shapes.shape import shape_of
 from tuneworks.statistics.views import roles_of
@@ -62,12 +64,13 @@ class Network(nn.Module):
 class Side:
     """One split: what is seen of it, and its targets in the network's own unit.
 
-    ``link``: what makes scores of the network's sums, where it is not the answer's own.
+    ``link``: what makes scores of the network's sums, where it is not the answer's own. ``believed``: how much each
+    target counts, where not all count alike.
     """
 
-    def __init__(
-        self, encoder: Encoder, job: Job, examples: Examples, unit: Unit, link: str | None = None
-    ) -> None:
+    believed: Tensor | None = None
+
+    def __init__(self, encoder: Encoder, job: Job, examples: Examples, unit: Unit, link: str | None = None) -> None:
         use, _ = job.bases[0]
         columns = [examples.inputs[role] for role in roles_of(use, job.spec)]
         self.view = view_of(job.output.kind, encoder, columns, examples)
@@ -77,8 +80,9 @@ class Side:
 
     def truth(self, batch: Batch, weights: Tensor | None) -> Truth:
         """What a batch's sums are held against."""
-        lengths = [self.view.lengths[one] for one in batch.examples]
-        return Truth(self._targets[self.view.answered(batch)], lengths, weights)
+        rows = self.view.answered(batch)
+        believed = None if self.believed is None else self.believed[rows]
+        return Truth(self._targets[rows], self.view.counts(batch), weights, believed)
 
     def sums(self, network: Network) -> Floats:
         """The sums before the link of all rows (M, C), in the target's own unit."""
@@ -89,6 +93,8 @@ class Side:
 
         for _ in side_by_side(answer, self.view.encoder.batches(self.view.pieces, TOKENS_AT_ONCE)):
             pass
+        if isinstance(network.head, ChainHead):
+            return network.head.together(made, self.view.lengths)
         return np.asarray(self.unit.raw(made), np.float32)
 
     def scores(self, network: Network) -> Any:
@@ -146,6 +152,10 @@ def _linear_scores(side: Side, sums: Floats) -> Any:
     return split_units(made, side.view.lengths) if side.output.per_unit else made
 
 
+def _chain_scores(side: Side, logs: Floats) -> Any:
+    return split_units(softmax(logs, axis=1), side.view.lengths)
+
+
 def _position_scores(side: Side, sums: Floats) -> Any:
     return positions.scores_of(sums, side.view.lengths)
 
@@ -161,8 +171,10 @@ def _position_temperature(side: Side, sums: Floats) -> float:
 SCORES: Mapping[str, Callable[[Side, Floats], Any]] = {
     **dict.fromkeys(linear.LINKS, _linear_scores),
     "positions": _position_scores,
+    chains.LINK: _chain_scores,
 }
 TEMPERATURES: Mapping[str, Callable[[Side, Floats], float]] = {
     "softmax": _softmax_temperature,
+    chains.LINK: _softmax_temperature,
     "positions": _position_temperature,
 }

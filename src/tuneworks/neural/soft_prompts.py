@@ -48,9 +48,9 @@ class SoftPrompts(nn.Module):
         ]
 
 
-def put_into(model: nn.Module, prompts: Tensor) -> SoftPrompts:
+def put_into(model: Any, prompts: Tensor) -> SoftPrompts:
     """The model's word embeddings, from now on with prompts."""
-    words: Any = model.get_input_embeddings()  # type: ignore[operator]
+    words: Any = model.get_input_embeddings()
     path = next(name for name, module in model.named_modules() if module is words)
     parent, _, name = path.rpartition(".")
     made = SoftPrompts(words, prompts)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Generator, Mapping
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors.torch import load, save
 
+from tuneworks.core.bounded import in_use, trim
 from tuneworks.core.contracts import Job, Step
+from tuneworks.core.files import write_atomically
 from tuneworks.core.text import Text
 from tuneworks.neural import heads
 from tuneworks.neural.batches import Batch
-from tuneworks.neural.sides import TOKENS_AT_ONCE, Network, Side, Unit, known
+from tuneworks.neural.sides import TOKENS_AT_ONCE, Network, Side, Unit, known, link_of
 from tuneworks.neural.workers import side_by_side
 from tuneworks.statistics import linear
 from tuneworks.statistics.features import Floats
@@ -22,7 +26,10 @@ START_UNITS = 40_000
 
 
 def start(network: Network, job: Job, unit: Unit, link: str) -> Generator[Step, None, None]:
-    """Set the head to linear regression on the encoder's own (not normalised) states of some rows."""
+    """Set the head to linear regression on the encoder's own (not normalised) states of some rows.
+
+    It is kept in the job's cache by all that it depends on: what begins alike, as trials do, learns it once.
+    """
     average = np.mean([len(units) for units in job.train.units or ((0,),)])
     count = min(len(job.train), int(START_UNITS / average) if job.output.per_unit else START_UNITS)
     random = np.random.default_rng(job.recipe.seed)
@@ -30,6 +37,10 @@ def start(network: Network, job: Job, unit: Unit, link: str) -> Generator[Step, 
     side = Side(network.encoder, job, some, unit, link)
     states = np.zeros((int(side.view.starts[-1]), side.view.width), np.float32)
     network.eval()
+    kept = None if job.cache is None else job.cache / "starts" / f"{_key(network, side)}.safetensors"
+    if kept is not None and kept.exists():
+        network.head.load_state_dict(load(kept.read_bytes()))
+        return
 
     def encode(batch: Batch) -> int:
         states[side.view.rows(batch)] = side.view.states(batch).numpy()
@@ -42,10 +53,28 @@ def start(network: Network, job: Job, unit: Unit, link: str) -> Generator[Step, 
     rows, targets = side.view.regression(states, side.targets)
     able = known(targets)
     BEGINNINGS.get(link, _as_it_is)(network, side, rows[able], targets[able])
+    if kept is not None:
+        with in_use(kept.parent, kept.stem):
+            write_atomically(kept, save(network.head.state_dict()))
+            trim(kept.parent)
+
+
+def _key(network: Network, side: Side) -> str:
+    """A hash of the encoder's weights, of the rows as it sees them, and of what is to be learnt of them."""
+    stated = (side.link, side.output, type(side.view).__name__)
+    made = hashlib.sha256(repr(stated).encode())
+    for name, tensor in sorted(network.encoder.state_dict().items()):
+        made.update(name.encode())
+        made.update(np.ascontiguousarray(tensor.numpy()).data)
+    for piece in side.view.pieces:
+        made.update(repr((piece.example, piece.ids, piece.units)).encode())
+    for array in (side.targets, side.unit.centre, side.unit.deviation):
+        made.update(np.ascontiguousarray(array).data)
+    return made.hexdigest()[:32]
 
 
 def _as_it_is(network: Network, side: Side, rows: Floats, targets: NDArray[Any]) -> None:
-    head = _regression(rows, targets, side.output.size, side.link)
+    head = _regression(rows, targets, side.output.size, link_of(side.output))
     unit = side.unit
     with torch.no_grad():
         network.head.weight.copy_(torch.from_numpy((side.view.fitted(head["weight_0"]) / unit.deviation).T))

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from tuneworks.core.errors import InvalidConfig
-from tuneworks.core.text import Text
+from tuneworks.core.text import Text, plain
 
 PLACE, TENSORS, BEST = "training.json", "training.safetensors", "best.safetensors"
 RANDOM = "random"
@@ -112,7 +112,7 @@ def _below(tensors: Tensors, prefix: str) -> dict[str, Tensor]:
 
 SAID = {
     "threads": Text("the number of threads", "线程数"),
-    "batch_tokens": Text("recipe.batch_tokens", "recipe.batch_tokens"),
+    "batch_tokens": plain("recipe.batch_tokens"),
     "torch_version": Text("the version of torch", "torch 的版本"),
     "work": Text("the recipe, the data or the base", "方案、数据或基础模型"),
 }

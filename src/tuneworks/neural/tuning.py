@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from tuneworks.core.contracts import Job, Parts, Step
 from tuneworks.core.errors import InvalidConfig
@@ -20,21 +20,24 @@ from tuneworks.core.files import sha256_of_bytes
 from tuneworks.core.records import to_json
 from tuneworks.core.text import Text
 from tuneworks.core.types import Recipe
-from tuneworks.neural import heads
+from tuneworks.neural import chains, heads
 from tuneworks.neural.batches import Batch
 from tuneworks.neural.class_balance import WEIGHTS, drawn_alike
+from tuneworks.neural.dropout import with_own_dropout
 from tuneworks.neural.encoder import Encoder
 from tuneworks.neural.frozen import below
 from tuneworks.neural.loop import Schedule, Training, Ways, plain_gradients
-from tuneworks.neural.losses import NAMED, SMOOTHED, Loss, Wish
+from tuneworks.neural.losses import NAMED, SMOOTHED, Loss, Truth, Wish
 from tuneworks.neural.optimisers import RATE_BESIDE_ADAMW
 from tuneworks.neural.options import TuningOptions
 from tuneworks.neural.pieces import Piece
 from tuneworks.neural.regularisers import DIVERGENCES, Adversary, twice
-from tuneworks.neural.sides import Network, Side, Unit, link_of, targets_of, unit_of
+from tuneworks.neural.sides import Network, Side, in_unit, link_of, targets_of, unit_of
 from tuneworks.neural.start import start
 from tuneworks.neural.vocabulary import compacted
 from tuneworks.statistics import linear
+from tuneworks.statistics.chains import usual_transitions
+from tuneworks.statistics.label_issues import believed_rows
 
 EPOCHS = 3
 ROWS_A_BATCH = 32
@@ -48,8 +51,14 @@ RATES = {
     "spans": 2e-4,
 }
 """By kind of output: the learning rate of AdamW on all of an encoder's weights, and of the head."""
-LINKS = {"ordinal": heads.LINK}
+LINKS = {"ordinal": heads.LINK, "crf": chains.LINK}
 """Losses whose head's sums are read by a link of their own."""
+ANSWERS = {"ordinal": "classes", "crf": "token_classes"}
+"""The kind of output these are for."""
+UNWEIGHED = ("crf",)
+
+MEASURED_BY_THEMSELVES = {"quantile"}
+"""Losses whose aim is another than that of any metric."""
 
 
 @dataclass(frozen=True)
@@ -87,16 +96,25 @@ def tuned(job: Job, options: TuningOptions, adapt: Adapt) -> Generator[Step, Non
     with compacted(encoder, read), below(encoder, adapted.below, read, job.cache) as filling:
         for done, total in filling:
             yield Step(done, total, Text("frozen layers read once", "冻结层只计算一次"))
+        if options.label_noise is not None:
+            train.believed = torch.from_numpy(
+                believed_rows(job.output, job.features(job.train), train.targets, job.recipe)
+            )
         network = Network(train.view, job.output.size, options.dropout)
         if link == heads.LINK:
             network.head = heads.CumulativeHead(train.view.width, job.output.size)
+        if link == chains.LINK:
+            usual = usual_transitions(train.targets, train.view.lengths, job.output.size)
+            network.head = chains.ChainHead(train.view.width, usual)
+            loss = network.head.loss
         if options.start_from_linear and not job.resumed:
             yield from start(network, job, unit, link)
+        with_own_dropout(network)
         training = Training(
             network,
             train.view.pieces,
             partial(_loss, network, train, loss, _weights(job, options), options.r_drop),
-            measure=lambda: job.measure(validation.scores(network), job.validation),
+            measure=lambda: _measured(job, options, validation, network, loss),
             schedule=schedule_of(job, options, train.view.pieces),
             ways=_ways(job, options, adapted, train),
         )
@@ -168,12 +186,21 @@ def _loss(network: Network, side: Side, loss: Loss, weights: Tensor | None, r_dr
     )
 
 
+def _measured(job: Job, options: TuningOptions, validation: Side, network: Network, loss: Loss) -> float:
+    """The deciding metric on the validation rows; of what aims elsewhere than the metric, how little it misses."""
+    if options.loss not in MEASURED_BY_THEMSELVES:
+        return job.measure(validation.scores(network), job.validation)
+    sums = in_unit(validation.sums(network), validation.unit)
+    targets = in_unit(validation.targets, validation.unit)
+    return -float(loss(torch.from_numpy(sums), Truth(torch.from_numpy(targets), validation.view.lengths)))
+
+
 def _loss_of(job: Job, options: TuningOptions) -> tuple[Loss, str]:
     """The loss that is asked for, and the link that reads the sums of its head."""
     link = link_of(job.output)
     fitting = NAMED[link]
     name = options.loss or next(iter(fitting))
-    if name not in fitting or (name in LINKS and job.output.kind != "classes"):
+    if name not in fitting or job.output.kind != ANSWERS.get(name, job.output.kind):
         raise InvalidConfig(
             Text(f"The loss {name!r} does not fit this task's answers.", f"损失 {name!r} 不适用于此任务的答案。"),
             Text(f"Losses that fit: {', '.join(fitting)}.", f"适用的损失：{'、'.join(fitting)}。"),
@@ -181,6 +208,11 @@ def _loss_of(job: Job, options: TuningOptions) -> tuple[Loss, str]:
     if options.label_smoothing and (link, name) not in SMOOTHED:
         raise InvalidConfig(
             Text(f"label_smoothing does not go with the loss {name!r}.", f"label_smoothing 不能与损失 {name!r} 同用。"),
+            Text("Leave one of the two out.", "请去掉其中之一。"),
+        )
+    if options.class_weights and name in UNWEIGHED:
+        raise InvalidConfig(
+            Text(f"class_weights does not go with the loss {name!r}.", f"class_weights 不能与损失 {name!r} 同用。"),
             Text("Leave one of the two out.", "请去掉其中之一。"),
         )
     wish = Wish(name, options.gamma, options.robustness, options.label_smoothing, options.quantile)
@@ -209,8 +241,9 @@ def _ways(job: Job, options: TuningOptions, adapted: Adapted, train: Side) -> Wa
         draw=_drawing(job, train) if options.balanced_batches else None,
         gradients=Adversary(words, options.adversarial) if options.adversarial else plain_gradients,
         thaw=adapted.thaw,
-        work=_work(job, train),
+        work=work_of(job, train.view.pieces, np.ascontiguousarray(train.targets).tobytes()),
         resumed=job.resumed,
+        parts=torch.get_num_threads() if train.view.encoder.layers else 1,
     )
 
 
@@ -229,19 +262,22 @@ def _drawing(job: Job, train: Side) -> Callable[[int], Sequence[Piece]]:
     return lambda epoch: drawn_alike(pieces, classes, seed=job.recipe.seed * 1000 + epoch)
 
 
-def _work(job: Job, train: Side) -> str:
+def work_of(job: Job, pieces: Sequence[Piece], targets: bytes = b"") -> str:
     """A hash of what a training is made of: recipe, base, pieces, targets."""
-    seen = [to_json(job.recipe), job.bases[0][1].fingerprint, repr([piece.ids for piece in train.view.pieces])]
-    return sha256_of_bytes("\n".join(map(str, seen)).encode() + np.ascontiguousarray(train.targets).tobytes())[:16]
+    seen = [to_json(job.recipe), job.bases[0][1].fingerprint, repr([piece.ids for piece in pieces])]
+    return sha256_of_bytes("\n".join(map(str, seen)).encode() + targets)[:16]
 
 
 def _head(network: Network, validation: Side) -> bytes:
     """The head in the target's own unit, with its temperature folded in."""
-    temperature, unit = validation.temperature(network), validation.unit
+    temperature, unit, further = validation.temperature(network), validation.unit, {}
+    if isinstance(network.head, chains.ChainHead):
+        further, temperature = network.head.further(temperature), 1.0
     weight = network.head.weight.detach().numpy().T * unit.deviation / temperature
     bias = unit.raw(network.head.bias.detach().numpy()) / temperature
     arrays: dict[str, Any] = {
         **validation.view.arrays(np.asarray(weight, np.float32)),
         "bias": np.asarray(bias, np.float32),
+        **further,
     }
     return linear.save_head(arrays, validation.link)

@@ -53,6 +53,10 @@ class View(ABC):
         """The number each of the batch's rows has among all."""
         return [row for one in batch.examples for row in range(self.starts[one], self.starts[one + 1])]
 
+    def counts(self, batch: Batch) -> list[int]:
+        """How many of the batch's rows belong together, in their order."""
+        return [self.lengths[one] for one in batch.examples]
+
     def answered(self, batch: Batch) -> list[int]:
         """The number each target of the batch has among all: one a row, unless a view says otherwise."""
         return self.rows(batch)
@@ -108,6 +112,9 @@ class Units(View):
 
     def rows(self, batch: Batch) -> list[int]:
         return [int(self.starts[piece.example]) + unit for piece in batch.pieces for unit, _ in piece.units]
+
+    def counts(self, batch: Batch) -> list[int]:
+        return [len(piece.units) for piece in batch.pieces]
 
 
 class Marked(View):

@@ -21,7 +21,7 @@ WRAPPED = re.compile(r"\.(base_layer|words)(?=\.)")
 
 def let_embeddings_learn(encoder: Encoder, learn: bool | None) -> None:
     """Whether word embeddings learn; by default where the vocabulary is not large."""
-    words: Any = encoder.model.get_input_embeddings()  # type: ignore[operator]
+    words: Any = encoder.model.get_input_embeddings()
     words.weight.requires_grad = words.num_embeddings < LARGE_VOCABULARY if learn is None else learn
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property, partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from tuneworks.core.packages import converted_once, package_folder
 from tuneworks.core.text import Text
 from tuneworks.neural import encoder
 from tuneworks.neural.encoder import Encoder, encoded
-from tuneworks.neural.model_folders import architecture, model_folder, read_object
+from tuneworks.neural.model_folders import model_folder, read_object
 from tuneworks.neural.prompts import Prompts, as_text
 from tuneworks.neural.writer import (
     FOLDER_FILES,
@@ -28,30 +29,12 @@ from tuneworks.neural.writer import (
     load_writer,
     width_of,
 )
+from tuneworks.neural.writer_packages import Package
 from tuneworks.statistics.features import Floats
 
-COLUMN_KINDS = ("text", "messages")
 TOKENS_AT_ONCE = 512
 USUAL_LIMIT = 512
 LEAST_LENGTH = 8
-
-
-@dataclass(frozen=True)
-class Package:
-    """An installed package that carries weights: its module, the file they are converted from, and how."""
-
-    module: str
-    packed: str
-    convert: Callable[[Path, Path], Iterator[tuple[int, int]]]
-    instead: str  # the hub address of much the same weights
-
-
-def serves(address: str, column_kind: str, packages: Mapping[str, Package], ending: str) -> bool:
-    """Whether the address is a known package's, or a folder's whose network's name ends so."""
-    kind, _, rest = address.partition(":")
-    if column_kind not in COLUMN_KINDS:
-        return False
-    return rest in packages if kind == "pkg" else architecture(address).endswith(ending)
 
 
 def files_at(
@@ -106,7 +89,9 @@ class LoadedWriter(LoadedBase):
 def _in_package(name: str, package: Package, listener: Listener) -> Path:
     otherwise = Text(f", or a folder like {package.instead}", f"，或使用 {package.instead} 这样的目录")
     packed = next(package_folder(name, package.module, otherwise).rglob(package.packed))
-    return converted_once(name, partial(package.convert, packed), listener)
+    return converted_once(
+        name, partial(import_module(f"tuneworks.neural.{package.converter}").convert, packed), listener
+    )
 
 
 def _with_length(settings: Settings, wanted: Any, limit: int) -> Settings:

@@ -7,6 +7,7 @@ from typing import Any
 
 from tuneworks.core.events import Listener
 from tuneworks.core.keeping import Runner
+from tuneworks.core.lifecycle import fail
 from tuneworks.core.types import Run
 from tuneworks.core.workspace import Workspace
 
@@ -16,5 +17,9 @@ class InlineRunner(Runner):
 
     def submit(self, workspace: Workspace, run: Run, work: Callable[[], Any], listener: Listener) -> Run:
         """Do the work of a run now."""
-        work()
+        try:
+            work()
+        except BaseException as error:
+            fail(workspace, run, error)
+            raise
         return workspace.store.get(Run, run.id) or run

@@ -13,7 +13,7 @@ from tuneworks.flows.prediction_log import close_prediction_log
 from tuneworks.server import problems
 from tuneworks.server.languages import SpeakTheirLanguage
 from tuneworks.server.limits import BoundBodies
-from tuneworks.server.routes import deployments, health, predictions, records
+from tuneworks.server.routes import deployments, health, predictions, records, runs
 
 ABOUT = (
     "Ask deployed models, tell them what was true, and see where every answer came from.\n\n"
@@ -27,10 +27,11 @@ def create_app(workspace: Workspace) -> FastAPI:
         title="Tuneworks", version=__version__, description=ABOUT, docs_url=None, redoc_url=None, lifespan=_lifespan
     )
     app.state.workspace = workspace
+    app.state.stopping = False
     problems.install(app)
     app.add_middleware(BoundBodies)
     app.add_middleware(SpeakTheirLanguage)
-    for routes in (health, deployments, predictions, records):
+    for routes in (health, deployments, predictions, records, runs):
         app.include_router(routes.router)
     return app
 

@@ -32,6 +32,8 @@ TITLES = {
     "Conflict": Text("Changed by somebody else", "已被他人更改"),
     "MissingExtra": Text("An optional package is not installed", "缺少可选软件包"),
     "BrokenSeal": Text("The model is not what was tuned", "模型与微调结果不符"),
+    "RunStopped": Text("The run was stopped", "运行已停止"),
+    "RunFailed": Text("The run failed", "运行失败"),
     "Unavailable": Text("Not available now", "暂时不可用"),
     "InternalError": Text("An error in the server", "服务器内部错误"),
 }

@@ -41,15 +41,23 @@ def serve(
     workspace = workspace or Workspace.open()
     warm(workspace, listener=listener)
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-    server = Server(create_app(workspace), host, port, interface=Interfaces.ASGI, log_enabled=False, websockets=False)
-    asyncio.run(_until_told(server, host, port, lambda: ready(url) if ready else None))
+    app = create_app(workspace)
+    server = Server(app, host, port, interface=Interfaces.ASGI, log_enabled=False, websockets=False)
+
+    def stop() -> None:
+        app.state.stopping = True  # streams of events end themselves: the server waits for what it still answers
+        server.stop()
+
+    asyncio.run(_until_told(server, stop, host, port, lambda: ready(url) if ready else None))
     tell(listener, "stopped", Text("The server has stopped.", "服务已停止。"))
 
 
-async def _until_told(server: Server, host: str, port: int, ready: Callable[[], None]) -> None:
+async def _until_told(
+    server: Server, stop: Callable[[], None], host: str, port: int, ready: Callable[[], None]
+) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, server.stop)
+        loop.add_signal_handler(number, stop)
     announcing = loop.create_task(_announce(host, port, ready))
     try:
         await server.serve()

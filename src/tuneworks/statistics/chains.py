@@ -63,10 +63,9 @@ def usual_transitions(targets: NDArray[np.int64], lengths: Sequence[int], size: 
 
 def _gathered(sums: Any, transitions: Any, lengths: Sequence[int], made: Any) -> Any:
     """For every unit and tag, the logarithm of what all paths to it come to, its own sum included."""
-    lengths = np.asarray(lengths, np.int64)
     begins = np.cumsum([0, *lengths])[:-1]
-    for step in range(int(lengths.max(initial=0))):
-        at = begins[lengths > step] + step
+    for step in range(max(lengths, default=0)):
+        at = begins[np.asarray(lengths) > step] + step
         reached = logsumexp(made[at - 1][:, :, None] + transitions, axis=1) if step else 0.0
         made[at] = reached + sums[at]
     return made
@@ -74,8 +73,6 @@ def _gathered(sums: Any, transitions: Any, lengths: Sequence[int], made: Any) ->
 
 def _reversed(lengths: Sequence[int]) -> NDArray[np.int64]:
     """The numbers of all units, each example's from its last to its first."""
-    begins = np.cumsum([0, *lengths])
-    return np.concatenate(
-        [np.arange(begin, end)[::-1] for begin, end in zip(begins[:-1], begins[1:], strict=True)]
-        or [np.empty(0, np.int64)]
-    ).astype(np.int64)
+    ends = np.cumsum(lengths)
+    begins = ends - lengths
+    return np.repeat(begins + ends - 1, lengths) - np.arange(int(ends[-1]) if len(ends) else 0)

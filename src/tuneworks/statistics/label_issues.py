@@ -14,6 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_softmax, softmax
 
+from tuneworks.core.errors import InvalidConfig
+from tuneworks.core.text import Text
+from tuneworks.core.types import Output, Recipe
 from tuneworks.statistics import features, linear
 from tuneworks.statistics.features import Block, Floats
 
@@ -62,12 +65,22 @@ def suspicion(probabilities: Floats, targets: NDArray[np.int64]) -> Suspicion:
     return Suspicion(probabilities, targets, np.where(claims.max(axis=1) >= 0, seems, targets))
 
 
-def out_of_fold(blocks: Sequence[Block], targets: NDArray[np.int64], size: int, *, seed: int = 0) -> Floats:
-    """Probabilities (M, C) of each row by a linear head fitted on the others, as strong as makes the least loss."""
+def out_of_fold(
+    blocks: Sequence[Block],
+    targets: NDArray[np.int64],
+    size: int,
+    *,
+    strengths: Sequence[float] = STRENGTHS,
+    seed: int = 0,
+) -> Floats:
+    """Probabilities (M, C) of each row by a linear head fitted on the others.
+
+    Of rising ``strengths`` it has the first that the next does not better.
+    """
     fold_of = np.random.default_rng(seed).permutation(len(targets)) % FOLDS
     folds = [_Fold(blocks, targets, size, fold_of != number) for number in range(FOLDS)]
     best, least = np.empty((0, size), np.float32), np.inf
-    for strength in STRENGTHS:
+    for strength in strengths:
         sums = np.zeros((len(targets), size), np.float32)
         for fold in folds:
             sums[~fold.fit_on] = fold.answered(strength)
@@ -76,6 +89,19 @@ def out_of_fold(blocks: Sequence[Block], targets: NDArray[np.int64], size: int, 
             break
         best, least = softmax(sums, axis=1), loss
     return best
+
+
+def believed_rows(output: Output, blocks: Sequence[Block], targets: NDArray[np.int64], recipe: Recipe) -> Floats:
+    """How much each row should count (M,); raises ``InvalidConfig`` where a row has not one label."""
+    if output.kind != "classes":
+        raise InvalidConfig(
+            Text(
+                "label_noise doubts the one label of a row; this task's answers are of another kind.",
+                "label_noise 用于怀疑每行唯一的标签，而此任务的答案不是单个标签。",
+            ),
+            Text("Leave recipe.options.label_noise out.", "请去掉 recipe.options.label_noise。"),
+        )
+    return believed(blocks, targets, output.size, seed=recipe.seed)
 
 
 def believed(blocks: Sequence[Block], targets: NDArray[np.int64], size: int, *, seed: int = 0) -> Floats:

@@ -14,7 +14,7 @@ from tuneworks.statistics.features import Block, Floats
 
 HISTORY = 8
 SEARCHES = 30
-WIDEST = 1024  # columns of a block whose curvature is worth its eigenvectors
+WIDEST = 1024  # columns of a block whose curvature is worth inverting
 
 Objective = Callable[[Floats], tuple[float, Floats]]
 Stretch = Callable[[Floats], Floats]
@@ -57,14 +57,14 @@ def stretch_of(blocks: Sequence[Block], penalty: float, bend: float) -> Stretch 
     """What multiplies a gradient (sum of D + 1, C) by the inverse of ``bend X'X / M + penalty``, block by block."""
     if any(sparse.issparse(block) or block.shape[1] > WIDEST for block in blocks):
         return None
-    axes = [_axes(block, penalty, bend) for block in blocks]
+    inverses = [_inverse(block, penalty, bend) for block in blocks]
 
     def stretched(gradient: Floats) -> Floats:
         made = np.empty_like(gradient)
         begin = 0
-        for vectors, factors in axes:
-            end = begin + len(vectors)
-            made[begin:end] = vectors @ (factors[:, None] * (vectors.T @ gradient[begin:end]))
+        for inverse in inverses:
+            end = begin + len(inverse)
+            made[begin:end] = inverse @ gradient[begin:end]
             begin = end
         made[-1] = gradient[-1] / np.float32(bend)
         return made
@@ -72,12 +72,10 @@ def stretch_of(blocks: Sequence[Block], penalty: float, bend: float) -> Stretch 
     return stretched
 
 
-def _axes(block: Block, penalty: float, bend: float) -> tuple[Floats, Floats]:
-    """The directions in which a block's rows vary, and how far a step along each should go."""
-    square = np.asarray(block.T @ block, dtype=np.float64) / max(1, block.shape[0])
-    variances, vectors = np.linalg.eigh(square)
-    factors = 1.0 / (bend * np.maximum(variances, 0.0) + penalty)
-    return vectors.astype(np.float32), factors.astype(np.float32)
+def _inverse(block: Block, penalty: float, bend: float) -> Floats:
+    curvature = np.asarray(block.T @ block, dtype=np.float64) * (bend / max(1, block.shape[0]))
+    curvature[np.diag_indices_from(curvature)] += penalty
+    return np.linalg.inv(curvature).astype(np.float32)
 
 
 def _unstretched(gradient: Floats) -> Floats:

@@ -7,7 +7,7 @@ The scores of one example (L + 1, 2) are probabilities over its rows, for the fi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from scipy.special import log_softmax, softmax
 
 from tuneworks.core.asking import Examples
 from tuneworks.core.contracts import Head, Model
-from tuneworks.statistics import linear
+from tuneworks.statistics import chains, linear
 from tuneworks.statistics.features import Floats, split_units
 from tuneworks.statistics.views import blocks_of, pooled_of
 
@@ -71,9 +71,12 @@ def marked(targets: Any, lengths: Sequence[int]) -> Floats:
 
 
 def load_head(files: Mapping[str, Path]) -> Head:
-    """The head among a model's files: linear, or of positions where its link says so."""
+    """The head among a model's files: linear, or what its link says."""
     found = linear.load_head(files)
-    return PositionsHead(found.arrays) if found.link == LINK else found
+    made: Callable[[Mapping[str, Floats]], Head] | None = {LINK: PositionsHead, chains.LINK: chains.ChainHead}.get(
+        found.link
+    )
+    return made(found.arrays) if made else found
 
 
 def scores_of(sums: Any, lengths: Sequence[int]) -> list[Any]:

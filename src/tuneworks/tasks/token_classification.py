@@ -79,7 +79,8 @@ class TokenClassification(Task):
         if document is not None:
             named(columns, document, COLUMN_KINDS, role="spec.options.document")
         units = spec.options.get("units") or _units_of(rows, inputs["text"], target)
-        options = {**spec.options, "units": units, "document": document}
+        context = {} if document is None else {"document": document}
+        options = {**spec.options, "units": units, **context}
         split = spec.split if document is None else spec.split or f"group({document})"
         return replace(spec, target=target, inputs=inputs, labels=labels, metric=metric, options=options, split=split)
 

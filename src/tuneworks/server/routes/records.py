@@ -1,4 +1,4 @@
-"""Versions, runs, datasets and signals, as they are stored."""
+"""Versions, datasets and signals, as they are stored."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
-from tuneworks.core.errors import NotFound
-from tuneworks.core.text import Text
-from tuneworks.core.types import Dataset, ModelVersion, Run, Signal
+from tuneworks.core.types import Dataset, ModelVersion, Signal
 from tuneworks.flows.references import dataset_of, deployment_of, version_of
 from tuneworks.server.problems import documented
 
@@ -33,20 +31,6 @@ def list_versions(request: Request, name: str | None = None, limit: Limit = 100)
 )
 def show_version(request: Request, reference: str) -> ModelVersion:
     return version_of(request.app.state.workspace, reference)
-
-
-@router.get("/runs/{id}", tags=["runs"], summary="One run · 单次运行", responses=documented(404))
-def show_run(request: Request, id: str) -> Run:
-    run: Run | None = request.app.state.workspace.store.get(Run, id)
-    if run is None:
-        raise NotFound(
-            Text(f"There is no run {id!r}.", f"没有 id 为 {id!r} 的运行。"),
-            Text(
-                "A version names its run: GET /v1/versions/{reference}",
-                "版本中记有其运行：GET /v1/versions/{reference}",
-            ),
-        )
-    return run
 
 
 @router.get("/datasets", tags=["datasets"], summary="Dataset versions, newest first · 数据集版本，最新在前")
