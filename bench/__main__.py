@@ -7,7 +7,10 @@ import sys
 from bench import (
     entities,
     generation,
+    head_speed,
     images,
+    ladder,
+    plan,
     quality,
     questions,
     search,
@@ -19,7 +22,22 @@ from bench import (
     training_speed,
 )
 
-BENCHES = (quality, entities, texts, similarity, questions, tables, images, series, generation, search, training_speed)
+BENCHES = (
+    head_speed,
+    quality,
+    entities,
+    texts,
+    similarity,
+    questions,
+    tables,
+    images,
+    series,
+    generation,
+    search,
+    training_speed,
+    ladder,
+    plan,
+)
 
 if __name__ == "__main__":
     missed = [startup.main(), *(bench.main([]) for bench in BENCHES)]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -22,6 +22,7 @@ from bench.harness import E5, MINILM, chosen, each, read, tell, tuned
 from tuneworks.core.types import Event, ModelVersion, Recipe, RunConfig, TaskSpec
 
 BESIDE = {"text": (E5, "ngrams")}
+LAYERS = {"feature_layers": (6, 9, 12)}
 
 
 @dataclass(frozen=True)
@@ -41,14 +42,16 @@ def trials() -> dict[str, Trial]:
     """All trials by name."""
     head, full = "head", "full"
     zh = [Recipe("ngrams", head), Recipe(E5, head), Recipe(BESIDE, head)]
+    layered = Recipe(BESIDE, head, options=LAYERS)
+    doubting = [replace(one, options={**one.options, "label_noise": "down-weight"}) for one in (zh[0], layered)]
     en = [Recipe(MINILM, head), Recipe({"text": (MINILM, "ngrams")}, head)]
     return {
         "banking77": Trial("banking77", "intent", 0.925, en),
         "banking77-full": Trial("banking77", "intent", 0.925, [Recipe(MINILM, full, epochs=3)]),
         "cn_fin_news": Trial("cn_fin_news", "label", 0.95, zh),
-        "chnsenticorp_htl": Trial("chnsenticorp_htl", "label", 0.90, zh),
-        "thucnews_titles": Trial("thucnews_titles", "label", 0.875, zh),
-        "clinc150": Trial("clinc150", "intent", 0.95, en, keep=lambda row: row["intent"] != "oos", after=out_of_scope),
+        "chnsenticorp_htl": Trial("chnsenticorp_htl", "label", 0.91, [*zh, layered, *doubting]),
+        "thucnews_titles": Trial("thucnews_titles", "label", 0.89, [*zh, layered]),
+        "clinc150": Trial("clinc150", "intent", 0.955, en, keep=lambda row: row["intent"] != "oos", after=out_of_scope),
         "conll2003_en": Trial("conll2003_en", None, 0.80, [Recipe(MINILM, full, epochs=3)], inputs={}),
     }
 

@@ -59,7 +59,9 @@ def main(words: Sequence[str]) -> int:
         against = unpruned(workspace, found.run.config, TRIALS if "unpruned" in words else FULL_TRIALS)
     share = cost / (TRIALS * against.seconds)
     print(f"unpruned: best {against.best:.4f} of {against.trials}, {against.seconds:.0f} s a trial")
-    print(f"cost {share:.2f} of theirs (bar {MOST_SHARE:.2f}), best {best - against.best:+.4f} (bar -{WITHIN}); ", end="")
+    print(
+        f"cost {share:.2f} of theirs (bar {MOST_SHARE:.2f}), best {best - against.best:+.4f} (bar -{WITHIN}); ", end=""
+    )
     print(f"peak {peak_megabytes():.0f} MB", flush=True)
     return 0 if share <= MOST_SHARE and best >= against.best - WITHIN else 1
 
@@ -76,7 +78,9 @@ def unpruned(workspace: tuneworks.Workspace, config: RunConfig, trials: int) -> 
         sampling.finish(number, measured.validation)
         scores.append(measured.validation)
         seconds += measured.seconds
-        print(f"unpruned {number + 1}: {measured.validation:.4f} in {measured.seconds:.0f} s {dict(values)}", flush=True)
+        print(
+            f"unpruned {number + 1}: {measured.validation:.4f} in {measured.seconds:.0f} s {dict(values)}", flush=True
+        )
     return Unpruned(max(scores), seconds / trials, trials)
 
 

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from safetensors.torch import load_file
 from transformers import RobertaConfig, RobertaModel
@@ -128,3 +129,33 @@ def test_other_weights_have_another_fingerprint(folder: Path, tmp_path: Path) ->
     first, copied, second = (TextEncoder().load({n: place / n for n in names}) for place in (folder, same, other))
     assert first.fingerprint == copied.fingerprint != second.fingerprint
     assert load_file(folder / "model.safetensors").keys() == load_file(other / "model.safetensors").keys()
+
+
+def files_of(folder: Path, place: Path, **options: Any) -> dict[str, Path]:
+    """A base's files on disk."""
+    place.mkdir(exist_ok=True)
+    made = {}
+    for name, part in fitted(folder, **options).items():
+        if isinstance(part, bytes):
+            (place / name).write_bytes(part)
+        made[name] = place / name if isinstance(part, bytes) else part
+    return made
+
+
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_features_of_several_layers_stand_side_by_side(precision: str, folder: Path, tmp_path: Path) -> None:
+    texts = ["where is my parcel", "到"]
+    last, both = (
+        TextEncoder().load(files_of(folder, tmp_path / name, precision=precision, **options))
+        for name, options in (("last", {}), ("both", {"feature_layers": [1, 2]}))
+    )
+    made = both.features(texts)
+    assert made.shape == (2, both.width) == (2, 2 * (last.width or 0))
+    assert made[:, last.width :] == pytest.approx(last.features(texts), abs=1e-6)
+    assert not np.allclose(made[:, : last.width], made[:, last.width :], atol=1e-3)
+    assert both.network().settings.layers == ()
+
+
+@pytest.mark.parametrize("layers", [[3], [2, 1], [0, 1], [1, 1], "all"])
+def test_layers_that_are_not_there_are_refused(layers: Any, folder: Path) -> None:
+    assert "feature_layers" in refused(InvalidConfig, folder, feature_layers=layers).problem.en

@@ -26,6 +26,8 @@ PRELOADED = [
     "tuneworks.methods.head",
     "tuneworks.tasks.text_classification",
     "tuneworks.runners.inline",
+    "tuneworks.bases.text_encoder",
+    "tuneworks.methods.full",
     "pydantic",
 ]
 
@@ -50,6 +52,13 @@ def patient_config(workspace: Workspace, *, checkpoint_seconds: float = 0.0, **o
     """A complete configuration of the method ``patient``."""
     recipe = Recipe("ngrams", "patient", options=options)
     return complete_config(workspace, RunConfig(NAME, NAME, recipe=recipe, checkpoint_seconds=checkpoint_seconds))
+
+
+def full_config(workspace: Workspace, encoder: Path) -> RunConfig:
+    """A complete configuration of the method ``full`` on a tiny encoder, in some dozens of steps."""
+    options = {"dropout": 0.2, "start_from_linear": False}
+    recipe = Recipe(f"path:{encoder}", "full", epochs=4, batch_tokens=96, options=options)
+    return complete_config(workspace, RunConfig(NAME, NAME, recipe=recipe, checkpoint_seconds=0.0))
 
 
 def interrupted(workspace: Workspace, config: RunConfig) -> Run:

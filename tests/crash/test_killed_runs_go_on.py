@@ -4,43 +4,52 @@ from __future__ import annotations
 
 import random
 import signal
+from pathlib import Path
 
 import pytest
 
-from tests.crash.runs import (
-    go_on_and_kill,
-    interrupted,
-    parts_of,
-    patient_config,
-)
-from tuneworks.core.types import Event
+from tests.crash.runs import full_config, go_on_and_kill, interrupted, parts_of, patient_config
+from tests.tiny import tiny_encoder
+from tuneworks.core.types import Event, RunConfig
 from tuneworks.core.workspace import Workspace
 
-KILLS, LONG_KILLS = 20, 300
+KILLS, LONG_KILLS = 10, 150
 KILLED = -signal.SIGKILL
 
 
 def test_a_run_killed_at_random_steps_ends_in_the_same_bytes(workspace: Workspace) -> None:
-    killed_runs_end_alike(workspace, KILLS, seed=20260801)
+    killed_runs_end_alike(workspace, patient_config(workspace, steps=60), KILLS, seed=20260801)
+
+
+def test_a_network_whose_training_was_killed_ends_in_the_same_bytes(workspace: Workspace, tmp_path: Path) -> None:
+    encoder = tiny_encoder(tmp_path / "encoder")
+    killed_runs_end_alike(workspace, full_config(workspace, encoder), KILLS, seed=20260802)
 
 
 @pytest.mark.long
-def test_a_run_killed_300_times_ends_in_the_same_bytes(workspace: Workspace) -> None:
-    killed_runs_end_alike(workspace, LONG_KILLS, seed=20260802)
+def test_150_kills_of_a_run_change_no_byte(workspace: Workspace) -> None:
+    killed_runs_end_alike(workspace, patient_config(workspace, steps=60), LONG_KILLS, seed=20260803)
 
 
-def killed_runs_end_alike(workspace: Workspace, kills: int, seed: int) -> None:
+@pytest.mark.long
+def test_150_kills_of_a_training_change_no_byte(workspace: Workspace, tmp_path: Path) -> None:
+    encoder = tiny_encoder(tmp_path / "encoder")
+    killed_runs_end_alike(workspace, full_config(workspace, encoder), LONG_KILLS, seed=20260804)
+
+
+def killed_runs_end_alike(workspace: Workspace, config: RunConfig, kills: int, seed: int) -> None:
     print(f"seed {seed}")
-    chance, config = random.Random(seed), patient_config(workspace, steps=60)
-    unkilled = interrupted(workspace, config)
+    chance, unkilled = random.Random(seed), interrupted(workspace, config)
     assert go_on_and_kill(workspace.root, unkilled.id, None) == 0
-    expected, done = parts_of(workspace, unkilled.id), 0
+    expected, done, resumed = parts_of(workspace, unkilled.id), 0, 0
     while done < kills:
         run = interrupted(workspace, config)
         while go_on_and_kill(workspace.root, run.id, chance.uniform(0, 0.5) if done < kills else None) == KILLED:
             done += 1
         assert parts_of(workspace, run.id) == expected
-        events = workspace.store.find(Event, run_id=run.id)
-        assert [event.kind for event in events].count("finished") == 1
+        told = [event.kind for event in workspace.store.find(Event, run_id=run.id)]
+        assert told.count("finished") == 1
         assert not (workspace.checkpoints / run.id).exists()
-    print(f"{done} kills")
+        resumed += told.count("resumed")
+    print(f"{done} kills, {resumed} times gone on from a checkpoint")
+    assert resumed > 0

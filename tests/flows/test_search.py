@@ -53,18 +53,25 @@ def searched(workspace: Workspace, base: str, **asked: Any) -> SearchResult:
     return search(NAME, workspace=workspace, **{**words, **asked})
 
 
+def quick(workspace: Workspace, **asked: Any) -> SearchResult:
+    """A search for the strength of a linear model of n-grams."""
+    space = {"recipe.options.strengths": "one_of([1e-4], [1e-3], [1], [30])"}
+    words = {"target": "topic", "base": "ngrams", "method": "head", "space": space, "workers": 0}
+    return search(NAME, workspace=workspace, **{**words, **asked})
+
+
 def tried(result: SearchResult) -> list[tuple[float, str, float | None]]:
     return [(trial.values[RATE], trial.outcome, trial.score) for trial in result.trials]
 
 
 def test_it_finds_the_good_region_and_gives_up_on_the_rest(workspace: Workspace, tiny: str) -> None:
-    result = searched(workspace, tiny, trials=14, seeds=3)
+    result = searched(workspace, tiny, trials=10, seeds=3)
     assert result.best.score == max(trial.score or 0.0 for trial in result.trials if trial.outcome == "measured")
     assert 3e-4 < result.best.values[RATE] < 5e-2
     assert (result.best.score or 0) > 0.9
     given_up = [trial for trial in result.trials if trial.outcome == "given_up"]
-    assert len(given_up) >= 5
-    assert all(len(trial.points) < 3 and trial.seconds < result.best.seconds for trial in given_up)
+    assert len(given_up) >= 4
+    assert all(len(trial.points) < 3 for trial in given_up)
     assert len(result.seeds) == 3
     assert result.repeated.low < result.repeated.value < result.repeated.high
     assert result.importance == {RATE: pytest.approx(1.0)}
@@ -77,8 +84,8 @@ def test_it_finds_the_good_region_and_gives_up_on_the_rest(workspace: Workspace,
     assert (result.run.status, result.run.kind) == ("running", "search")
 
 
-def test_the_report_tells_it_all_in_both_languages(workspace: Workspace, tiny: str) -> None:
-    result = searched(workspace, tiny, trials=3, seeds=1, store=False)
+def test_the_report_tells_it_all_in_both_languages(workspace: Workspace) -> None:
+    result = quick(workspace, trials=3, seeds=1, store=False)
     page, facts = result.files.html.read_text(), json.loads(result.files.json.read_text())
     for words in (
         "Search report",
@@ -96,29 +103,28 @@ def test_the_report_tells_it_all_in_both_languages(workspace: Workspace, tiny: s
     assert result.version is None
     assert workspace.store.find(ModelVersion) == []
     made = tune(NAME, config=read_config(result.files.config), workspace=workspace)
-    assert made.recipe.learning_rate == result.best.values[RATE]
+    assert made.recipe.options["strengths"] == result.best.values["recipe.options.strengths"]
 
 
 def test_test_rows_change_nothing(workspace: Workspace, tiny: str) -> None:
-    first = searched(workspace, tiny, trials=4, seeds=2, store=False)
+    first = searched(workspace, tiny, trials=2, seeds=2, store=False)
     wrong = {"delivery": "payment", "payment": "delivery"}
     rows = [
         {**row, "text": "unreadable", "topic": wrong[row["topic"]]} if row["split"] == "test" else row
         for row in with_splits()
     ]
     add(rows, name="other", workspace=workspace)
-    second = searched(workspace, tiny, trials=4, seeds=2, store=False, config=RunConfig(dataset="other"))
+    second = searched(workspace, tiny, trials=2, seeds=2, store=False, config=RunConfig(dataset="other"))
     assert tried(first) == tried(second)
     assert first.seeds == second.seeds
     assert first.run.id != second.run.id
 
 
-def test_the_same_words_go_on_with_more_trials(workspace: Workspace, tiny: str) -> None:
-    few = searched(workspace, tiny, trials=3, seeds=1, store=False)
-    more = searched(workspace, tiny, trials=5, seeds=1, store=False)
+def test_the_same_words_go_on_with_more_trials(workspace: Workspace) -> None:
+    few, more = (quick(workspace, trials=trials, seeds=1, store=False) for trials in (2, 4))
     assert more.run.id == few.run.id
-    assert tried(more)[:3] == tried(few)
-    assert [trial.run_id for trial in more.trials[:3]] == [trial.run_id for trial in few.trials]
+    assert more.trials[:2] == few.trials
+    assert len(more.trials) == 4
 
 
 def test_trials_that_do_not_end_in_time_are_an_error_that_says_how_much_it_takes(
@@ -157,21 +163,18 @@ def test_what_the_user_sets_is_not_searched(workspace: Workspace, tiny: str) -> 
     assert {RATE, "recipe.options.warm_up"} <= result.best.values.keys()
 
 
-def test_progress_tells_the_best_so_far_and_the_time_left(workspace: Workspace, tiny: str) -> None:
+def test_progress_tells_the_best_so_far_and_the_time_left(workspace: Workspace) -> None:
     told: list[Event] = []
-    searched(workspace, tiny, trials=2, seeds=1, store=False, listener=told.append)
+    quick(workspace, trials=2, seeds=1, store=False, listener=told.append)
     said = [event.message for event in told if event.kind == "trial"]
-    assert [bool(re.search(r"trial \d of 2 .*best so far 0\.\d+ .*min left", text.en)) for text in said] == [True] * 2
+    assert [bool(re.search(r"trial \d of 2 .*best so far \d\.\d+ .*min left", text.en)) for text in said] == [True] * 2
     assert all("目前最佳" in text.zh for text in said)
 
 
+@pytest.mark.long
 def test_a_budget_holds(workspace: Workspace) -> None:
-    minutes, began = 0.25, time.monotonic()
-    space = {"recipe.options.balanced": "one_of(true, false)"}
-    result = search(
-        NAME, target="topic", base="ngrams", method="head", space=space, trials=10_000, minutes=minutes, workers=0,
-        workspace=workspace,
-    )  # fmt: skip
+    minutes, began = 0.5, time.monotonic()
+    result = quick(workspace, trials=10_000, minutes=minutes)
     assert 0.6 * 60 * minutes < time.monotonic() - began < 1.1 * 60 * minutes
     assert len(result.trials) > 5
     assert result.version is not None
@@ -179,11 +182,11 @@ def test_a_budget_holds(workspace: Workspace) -> None:
 
 def test_a_killed_search_ends_as_one_that_was_not(tmp_path: Path, tiny: str) -> None:
     ends = []
-    for kills in (0, 2):
+    for kills in (0, 1):
         root = tmp_path / f"killed {kills} times"
         with Workspace.open(root) as opened:
             add(with_splits(), name=NAME, workspace=opened)
-        words = [NAME, "--target", "topic", "--base", tiny, "--method", "full", "--trials", "6", "--seeds", "1"]
+        words = [NAME, "--target", "topic", "--base", tiny, "--method", "full", "--trials", "4", "--seeds", "1"]
         words += ["--space", f"{RATE}=log(1e-6, 1e-1)", "--set", f"recipe.epochs={EPOCHS}", "--no-store"]
         command = [sys.executable, "-m", "tuneworks", "--workspace", str(root), "search", *words]
         for _ in range(kills):
@@ -193,7 +196,7 @@ def test_a_killed_search_ends_as_one_that_was_not(tmp_path: Path, tiny: str) -> 
         ends.append([(t["values"], t["outcome"], [p["validation"] for p in t["points"]]) for t in found["trials"]])
         with Workspace.open(root) as opened:
             runs = opened.store.find(Run, kind="trial")
-            assert len(runs) == 6
+            assert len(runs) == 4
             assert any(run.claims > 1 for run in runs) == bool(kills)
     assert ends[0] == ends[1]
 

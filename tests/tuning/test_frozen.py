@@ -16,7 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from transformers import BertConfig, BertModel
 
-from tests.tiny import tiny_tokenizer
+import tuneworks
+from tests.tiny import tiny_encoder, tiny_tokenizer
 from tuneworks.core.bounded import in_use, trim
 from tuneworks.neural import frozen
 from tuneworks.neural.batches import batch_of
@@ -120,6 +121,25 @@ def test_more_than_the_cache_may_hold_is_read_each_time(tmp_path: Path, monkeypa
     monkeypatch.setattr(frozen, "MOST_BYTES", 100)
     assert filled(encoder(), 1, pieces(), tmp_path) == []
     assert not any(tmp_path.iterdir())
+
+
+def test_a_second_tuning_on_the_same_base_reads_no_text_below(tmp_path: Path) -> None:
+    said: list[str] = []
+    rows = [{"text": f"where is {word} {n}", "topic": word} for n in range(15) for word in ("parcel", "card")]
+    with tuneworks.Workspace.open(tmp_path / ".tuneworks") as workspace:
+        tuneworks.add(rows, name="tickets", workspace=workspace)
+        for seed in (0, 1):
+            said.clear()
+            made = tuneworks.tune(
+                "tickets",
+                base=f"path:{tiny_encoder(tmp_path / 'tiny')}",
+                method="freeze",
+                settings={"recipe.options.layers": 1, "recipe.epochs": 1, "recipe.seed": seed},
+                workspace=workspace,
+                listener=lambda event: said.append(event.message.en),
+            )
+            assert ("frozen layers read once" in said) == (seed == 0)
+    assert made.scores["accuracy"].value > 0.9
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -79,6 +79,17 @@ def test_every_step_leads_to_the_same_bytes(way: str, tiny: str, tmp_path: Path)
         assert [_told(step) for step, _ in rest] == [_told(step) for step, _ in steps[number + 1 :]]
 
 
+def test_on_two_threads_too(tiny: str, tmp_path: Path) -> None:
+    torch.set_num_threads(2)
+    try:
+        whole = job(tiny, tmp_path, "full", r_drop=0.5)
+        steps, parts = ran(whole)
+        middle = [state for _, state in steps if state][3]
+        assert ran(replace(whole, resumed=middle))[1] == parts
+    finally:
+        torch.set_num_threads(1)
+
+
 def test_asking_for_a_state_or_a_measure_changes_nothing(tiny: str, tmp_path: Path) -> None:
     one = job(tiny, tmp_path, "full", average=0.9)
     states: list[Any] = []

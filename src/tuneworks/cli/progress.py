@@ -20,6 +20,7 @@ FIGURES = {
     "validation": Text("validation", "验证"),
     "loss": Text("loss", "损失"),
     "learning_rate": Text("learning_rate", "学习率"),
+    "gradient_norm": Text("gradient_norm", "梯度范数"),
     "tokens_per_second": Text("tokens_per_second", "每秒词元数"),
     "seconds_left": Text("seconds_left", "剩余秒数"),
     "seconds": Text("seconds", "秒数"),

@@ -115,13 +115,30 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Seat:
+    """A process's place among ``size`` that fit a model together; the first listens on ``host`` and ``port``.
+
+    ``sharing``: how many of them share the threads this one has. ``meet`` returns when all are about to join.
+    """
+
+    rank: int
+    size: int
+    host: str
+    port: int
+    sharing: int = 1
+    meet: Callable[[], None] = lambda: None
+
+
+@dataclass(frozen=True)
 class Job:
     """All a method may know: the shape of the answer, examples, bases, and how a score is measured.
 
     ``features`` gives a list of feature blocks of any examples, one block a base, computed once and cached by content.
     ``measure`` gives the deciding metric (higher is better) of score arrays on examples.
     ``cache``: a folder for what can be made again. ``teacher``: the version that is gone on from, if any.
+    ``unlabelled``: the examples to learn from whose rows say no target.
     ``resumed``: the state of a step of an earlier attempt at this very job; the fit goes on from there.
+    ``seat``: where several processes fit it together, this one's place among them; only the first one's parts are kept.
     """
 
     output: Output
@@ -134,7 +151,9 @@ class Job:
     measure: Callable[[Any, Examples], float]
     cache: Path | None = None
     teacher: Model | None = None
+    unlabelled: Examples | None = None
     resumed: Mapping[str, bytes] | None = None
+    seat: Seat | None = None
 
 
 Parts = Mapping[str, bytes]
@@ -166,7 +185,8 @@ class Method(ABC):
 
     ``Options`` is a frozen dataclass of the settings it reads from ``recipe.options``, with their defaults.
     ``output_kinds``: the answers it can learn. ``reads``: the kinds of columns it can work on (``None``: any).
-    ``needs_network``, ``needs_writer``: what it asks of its base; ``int8``: whether it was measured to lose nothing on
+    ``needs_network``, ``needs_writer``: what it asks of its base; ``needs_teacher``: whether it learns from the version
+    that is gone on from, and so from rows that say no target too; ``int8``: whether it was measured to lose nothing on
     int8 features, which it then gets where its base offers them. ``rung``: its place on the ladder from cheap (0:
     learns nothing) to dear; ``None`` where it is only used when it is named.
     """
@@ -176,6 +196,7 @@ class Method(ABC):
     reads: tuple[str, ...] | None = None
     needs_network: bool = False
     needs_writer: bool = False
+    needs_teacher: bool = False
     int8: bool = False
     rung: int | None = None
 

@@ -47,13 +47,17 @@ class Fitted:
 
 @dataclass(frozen=True)
 class Data:
-    """The task's view of a dataset: complete spec and the examples of each split."""
+    """The task's view of a dataset: complete spec and the examples of each split.
+
+    ``unlabelled``: those of train and validation rows that say no target.
+    """
 
     task: Task
     spec: TaskSpec
     train: Examples
     validation: Examples
     test: Examples
+    unlabelled: Examples | None = None
 
 
 def fit(
@@ -69,8 +73,7 @@ def fit(
 ) -> Fitted:
     """Fit ``recipe`` to the data; new files go into ``folder``; pretrained bases are the ``champion``'s, if any.
 
-    ``attend`` is given every step before the listener hears of it, and may end the fit by raising. ``trails`` gives
-    what an earlier attempt at this recipe left, and keeps what this one leaves.
+    ``attend`` is given every step first and may end the fit by raising; ``trails`` gives what earlier attempts left.
     """
     method, output = method_of(recipe), data.task.output(data.spec)
     _must_fit(method, recipe, data.spec, output)
@@ -80,8 +83,7 @@ def fit(
     files = base_files(uses, data, recipe, folder=folder, cache=cache, champion=champion, listener=listener)
     bases = [(use, CachedBase(load_base(use, files), cache)) for use in uses]
     uses = tuple(replace(use, runtime=base.runtime) for use, base in bases)
-    trail = trails(recipe)
-    measure = Measure(data.task, data.spec, trail.measured)
+    measure = Measure(data.task, data.spec, (trail := trails(recipe)).measured)
     job = Job(
         output,
         data.spec,
@@ -93,11 +95,12 @@ def fit(
         measure=measure,
         cache=cache,
         teacher=champion,
+        unlabelled=data.unlabelled,
         resumed=trail.resumed,
     )
     parts, history = run_steps(method.fit(job), listener, attend, trail, measure)
-    files = replaced(files, files_in(folder, parts))
-    return Fitted(recipe, uses, output, folder, files, history, measure.best, measure.less_is_better)
+    made = replaced(files, files_in(folder, parts))
+    return Fitted(recipe, uses, output, folder, made, history, measure.best, measure.less_is_better)
 
 
 def method_of(recipe: Recipe) -> Method:

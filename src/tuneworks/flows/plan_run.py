@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tuneworks.core import registry
-from tuneworks.core.asking import Row, Task
+from tuneworks.core.asking import Examples, Row, Task
 from tuneworks.core.config import check_options
 from tuneworks.core.errors import InvalidConfig, UnsuitableData
 from tuneworks.core.events import Listener, silent, tell
@@ -63,10 +63,12 @@ def plan_run(workspace: Workspace, config: RunConfig, listener: Listener = silen
     rows = read_rows(workspace, dataset)
     task = task_of(config.spec, dataset.columns)
     spec, parts = split_rows(task, config.spec, dataset.columns, rows)
-    _tell_dropped(parts, spec, listener)
-    data = Data(task, spec, *(task.examples(spec, labelled(parts[name], spec)) for name in splits.NAMES))
+    known = [task.examples(spec, labelled(parts[name], spec)) for name in splits.NAMES]
+    data = Data(task, spec, *known, unlabelled=_unlabelled(task, spec, parts))
     _must_have_rows(data, dataset)
     recipe = complete_recipe(config.recipe, data)
+    if recipe.method == AUTO or not method_of(recipe).needs_teacher:
+        _tell_dropped(parts, spec, listener)
     name = config.name or _name_of(workspace, config.dataset, dataset)
     complete = replace(config, name=name, dataset=dataset.id, spec=spec, recipe=recipe)
     return Plan(complete, dataset, data, _rungs(config, recipe, data, dear=dear))
@@ -182,6 +184,15 @@ def _name_of_task(task: Task) -> str:
 def labelled(rows: Sequence[Row], spec: TaskSpec) -> list[Row]:
     """The rows that say the target; all where none is asked for."""
     return [row for row in rows if spec.target is None or row.get(spec.target) is not None]
+
+
+def _unlabelled(task: Task, spec: TaskSpec, parts: dict[str, list[Row]]) -> Examples | None:
+    """The examples of train and validation rows that do not say the target, if any."""
+    if spec.target is None:
+        return None
+    rows = [row for side in ("train", "validation") for row in parts[side] if row.get(spec.target) is None]
+    bare = [{name: row[name] for name in row if name != spec.target} for row in rows]
+    return task.examples(spec, bare) if bare else None
 
 
 def _tell_dropped(parts: dict[str, list[Row]], spec: TaskSpec, listener: Listener) -> None:

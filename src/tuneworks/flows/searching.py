@@ -31,6 +31,7 @@ OUTCOMES = {
     "failed": Text("failed", "失败"),
     "unfinished": Text("unfinished", "未完成"),
 }
+KEPT = 0.03  # the share of the time that is left for scoring and reports
 AFTERWARDS = 1.1  # what comes after the trials takes as long as they foretell, and a little more
 
 
@@ -197,7 +198,7 @@ class Searching:
 
     def _seconds_left(self) -> float:
         minutes = self.config.budget
-        return float("inf") if minutes is None else self.began + 60 * minutes - self.clock()
+        return float("inf") if minutes is None else self.began + 60 * minutes * (1 - KEPT) - self.clock()
 
     def _seconds_for(self, shares: Sequence[float]) -> float:
         return self._seconds_for_trials(self.stored()) if shares else self._seconds_left()

@@ -15,7 +15,7 @@ import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from tuneworks.core.errors import RunFailed, TuneworksError
 from tuneworks.core.events import Listener
@@ -37,7 +37,7 @@ class Hangup(Exception):
 class Line:
     """Values to and from another process, a line of JSON each."""
 
-    def __init__(self, incoming: BinaryIO, outgoing: BinaryIO) -> None:
+    def __init__(self, incoming: IO[bytes], outgoing: IO[bytes]) -> None:
         self._incoming, self._outgoing = incoming, outgoing
 
     def send(self, value: Any) -> None:

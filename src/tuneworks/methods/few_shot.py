@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,13 @@ from tuneworks.core.ranges import Range, check_values
 from tuneworks.core.text import Text
 from tuneworks.statistics import features, linear
 from tuneworks.statistics.calibration import fit_temperature
-from tuneworks.statistics.features import Block, Floats
+from tuneworks.statistics.features import Block, Floats, Scale
 from tuneworks.statistics.joining import joined
 from tuneworks.statistics.linear import LinearHead, load_head
 from tuneworks.statistics.shapes.shape import shape_of
 
 FOLDS = 5
+ITERATIONS = 60  # enough to choose by
 CHOOSING = Text("choosing by folds", "按折选择")
 
 
@@ -68,7 +69,7 @@ class _Rows:
 
 
 class FewShot(Method):
-    """Chooses by folds, in which every label keeps its share, whether names help and how strongly to regularise."""
+    """Chooses by folds, in which every label keeps its share, how strongly to regularise and whether names help."""
 
     Options = Options
     output_kinds = ("classes", "multi_label")
@@ -79,16 +80,20 @@ class FewShot(Method):
         options = Options(**job.recipe.options)
         examples, rows = _known(job)
         names = _names(job, options)
-        fold_of = _folds(rows.targets, job.recipe.seed)
-        ways = [(named, strength) for named in _ways(options, names) for strength in sorted(options.strengths)]
+        total = len(options.strengths) + 2
+        first = _Folds(job, examples, rows, names)
         choices: list[Choice] = []
-        for named, strength in ways:
-            choices.append(_chosen_by_folds(job, examples, rows, names if named else None, strength, fold_of))
-            yield Step(len(choices), len(ways) + 1, CHOOSING, {"validation": choices[-1].measured})
+        for strength in sorted(options.strengths):
+            choices.append(first.choice(strength))
+            yield Step(len(choices), total, CHOOSING, {"validation": choices[-1].measured})
+        if names is not None and options.label_names is None:
+            choices.append(_Folds(job, examples, rows, None).choice(max(choices).strength))
+            yield Step(total - 1, total, CHOOSING, {"validation": choices[-1].measured})
         best = max(choices)
-        head = _fitted(job, rows, names if best.named else None, best.strength, best.temperature)
+        task, scales = _problem(job, rows, names if best.named else None)
+        head = linear.to_head(task, linear.fit(task, best.strength), scales, best.temperature)
         values = {"strength": best.strength, "label_names": float(best.named), "validation": best.measured}
-        yield Step(len(ways) + 1, len(ways) + 1, Text("fitted", "拟合完成"), values)
+        yield Step(total, total, Text("fitted", "拟合完成"), values)
         return {linear.FILE: linear.save_head(head, _link(job))}
 
     def load(self, files: Mapping[str, Path]) -> LinearHead:
@@ -110,7 +115,7 @@ def _known(job: Job) -> tuple[Examples, _Rows]:
 
 def _names(job: Job, options: Options) -> _Rows | None:
     """The labels' names as rows, each of its own label; none where stretches are marked, which a name has not."""
-    if job.train.marks is not None:
+    if options.label_names is False or job.train.marks is not None:
         return None
     said = [options.sentences.get(label, label.replace("_", " ")) for label in job.spec.labels]
     count = len(said)
@@ -119,11 +124,32 @@ def _names(job: Job, options: Options) -> _Rows | None:
     return _Rows(job.features(named), targets)
 
 
-def _ways(options: Options, names: _Rows | None) -> Sequence[bool]:
-    """Whether to learn from the labels' names: as it is asked for, or both ways to choose from."""
-    if names is None:
-        return (False,)
-    return (False, True) if options.label_names is None else (options.label_names,)
+class _Folds:
+    """Rows held out fold by fold; each strength starts from where the last one ended."""
+
+    def __init__(self, job: Job, examples: Examples, rows: _Rows, names: _Rows | None) -> None:
+        self._job, self._examples, self._rows, self._names = job, examples, rows, names
+        self._fold_of = _folds(rows.targets, job.recipe.seed)
+        self._points: dict[int, Floats] = {}
+
+    def choice(self, strength: float) -> Choice:
+        """What a strength comes to on rows that were not fitted on, each once."""
+        link, targets = _link(self._job), self._rows.targets
+        sums = np.zeros((len(targets), self._job.output.size), np.float32)
+        for fold in np.unique(self._fold_of).tolist():
+            held_out = np.flatnonzero(self._fold_of == fold)
+            sums[held_out] = self._answered(fold, held_out, strength)
+        temperature = fit_temperature(sums, targets) if link == "softmax" else 1.0
+        sums /= temperature
+        losses, _ = linear.LOSSES[link](sums.astype(np.float64), targets)
+        measured = round(self._job.measure(linear.scores_of(sums, link, self._job.output), self._examples), 6)
+        return Choice(measured, -float(losses.mean()), strength, self._names is not None, temperature)
+
+    def _answered(self, fold: int, held_out: NDArray[np.int64], strength: float) -> Floats:
+        task, scales = _problem(self._job, self._rows.take(np.flatnonzero(self._fold_of != fold)), self._names)
+        point = linear.fit(task, strength, self._points.get(fold), ITERATIONS)
+        self._points[fold] = point
+        return linear.logits(features.take(self._rows.blocks, held_out), linear.to_head(task, point, scales))
 
 
 def _folds(targets: NDArray[Any], seed: int) -> NDArray[np.int64]:
@@ -136,25 +162,7 @@ def _folds(targets: NDArray[Any], seed: int) -> NDArray[np.int64]:
     return made
 
 
-def _chosen_by_folds(
-    job: Job, examples: Examples, rows: _Rows, names: _Rows | None, strength: float, fold_of: NDArray[np.int64]
-) -> Choice:
-    """What a strength comes to on rows that were not fitted on, each once."""
-    sums = np.zeros((len(rows.targets), job.output.size), np.float32)
-    for fold in np.unique(fold_of):
-        held_out = np.flatnonzero(fold_of == fold)
-        head = _fitted(job, rows.take(np.flatnonzero(fold_of != fold)), names, strength)
-        sums[held_out] = linear.logits(features.take(rows.blocks, held_out), head)
-    link = _link(job)
-    temperature = fit_temperature(sums, rows.targets) if link == "softmax" else 1.0
-    sums /= temperature
-    losses, _ = linear.LOSSES[link](sums.astype(np.float64), rows.targets)
-    measured = round(job.measure(linear.scores_of(sums, link, job.output), examples), 6)
-    return Choice(measured, -float(losses.mean()), strength, names is not None, temperature)
-
-
-def _fitted(job: Job, rows: _Rows, names: _Rows | None, strength: float, temperature: float = 1.0) -> dict[str, Floats]:
-    """Head arrays fitted to rows, and to names where these are given."""
+def _problem(job: Job, rows: _Rows, names: _Rows | None) -> tuple[linear.Problem, list[Scale]]:
+    """The regression on rows, and on names where these are given."""
     learnt = rows if names is None else rows.over(names)
-    task, scales = linear.problem(learnt.blocks, learnt.targets, job.output.size, link=_link(job))
-    return linear.to_head(task, linear.fit(task, strength), scales, temperature)
+    return linear.problem(learnt.blocks, learnt.targets, job.output.size, link=_link(job))

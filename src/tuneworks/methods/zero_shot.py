@@ -35,6 +35,7 @@ class ZeroShot(Method):
     Options = Options
     output_kinds = ("classes", "similarity")
     reads = ("text",)
+    int8 = True
     rung = 0
 
     def fit(self, job: Job) -> Generator[Step, None, Parts]:

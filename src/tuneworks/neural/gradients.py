@@ -15,6 +15,7 @@ from torch import Tensor
 
 from tuneworks.neural.dropout import drawing_from
 from tuneworks.neural.pieces import Piece
+from tuneworks.neural.together import ALONE, Together
 
 Loss = Callable[[], Tensor]
 
@@ -30,9 +31,10 @@ def divided(pieces: Sequence[Piece], parts: int) -> list[list[Piece]]:
     return [part for part in made if part]
 
 
-def side_by_side(losses: Sequence[Loss], weights: Sequence[Tensor]) -> float:
-    """Add the gradients of all losses to the weights'; gives the sum of the losses."""
-    seeds = torch.randint(2**62, (len(losses),)).tolist()
+def side_by_side(losses: Sequence[Loss], weights: Sequence[Tensor], together: Together = ALONE) -> float:
+    """Add the gradients of all losses that are this process's to the weights'; gives the sum of these losses."""
+    seeds = together.share(torch.randint(2**62, (len(losses),)).tolist())
+    losses = together.share(losses)
 
     def of(loss: Loss, seed: int) -> tuple[float, Sequence[Tensor | None]]:
         with drawing_from(seed):
@@ -40,7 +42,7 @@ def side_by_side(losses: Sequence[Loss], weights: Sequence[Tensor]) -> float:
             return made.item(), torch.autograd.grad(made, weights, allow_unused=True)
 
     summed = 0.0
-    run = map if len(losses) == 1 else _workers(len(losses)).map
+    run = map if len(losses) < 2 else _workers(len(losses)).map
     for loss, gradients in run(of, losses, seeds):
         summed += loss
         for weight, gradient in zip(weights, gradients, strict=True):

@@ -23,6 +23,7 @@ from tuneworks.neural.batches import Batch, batch_of, shuffled_batches
 from tuneworks.neural.gradients import divided, side_by_side
 from tuneworks.neural.optimisers import Rates, optimiser_of, share_of_rate
 from tuneworks.neural.pieces import Piece
+from tuneworks.neural.together import ALONE, Together
 from tuneworks.neural.training_state import MadeWith, Place
 
 Group = list[Piece]
@@ -74,7 +75,7 @@ class Ways:
     ``draw``: an epoch's pieces (counted from 0), instead of all once. ``gradients``: how a loss becomes gradients.
     ``thaw``: called before each epoch, to say which weights move in it. ``work``: a hash of the recipe and the data.
     ``resumed``: the state of an earlier attempt's step, to go on from. ``parts``: into how many parts a batch is cut,
-    whose plain gradients are computed side by side.
+    whose plain gradients are computed side by side; each of the processes that train ``together`` has so many.
     """
 
     draw: Callable[[int], Sequence[Piece]] | None = None
@@ -83,6 +84,7 @@ class Ways:
     work: str = ""
     resumed: Mapping[str, bytes] | None = None
     parts: int = 1
+    together: Together = ALONE
 
 
 @dataclass(frozen=True)
@@ -123,10 +125,11 @@ class Training:
         self._place = Place()
         if self.ways.resumed:
             self._go_on(self.ways.resumed)
+        self.ways.together.agree(list(self.weights.values()))
 
     def measure_start(self) -> float:
         """Measure the network as it is; where every epoch does worse, its weights are the ones to keep."""
-        self.best = Best(self._validate(), self._copied(), 0)
+        self.best = Best(self.validate(), self._copied(), 0)
         return self.best.measure
 
     def steps(self) -> Iterator[Step]:
@@ -143,7 +146,7 @@ class Training:
                 self.ways.thaw(epoch)
             for groups in epochs[epoch][self._place.step :]:
                 values = self._learn(groups, total)
-                yield Step(self._place.done, total, said, values, self.state, self.validate)
+                yield Step(self._place.done, total, said, values, self.state, self._at_any_time)
             measured = self._measured()
             said = Text(f"epoch {epoch + 1} validated", f"第 {epoch + 1} 轮验证")
             yield Step(self._place.done, total, said, {"validation": measured}, self.state)
@@ -151,14 +154,19 @@ class Training:
             self._set(self.best.weights)
         self.network.eval()
 
+    @property
+    def _at_any_time(self) -> Callable[[], float] | None:
+        """What measures between epochs; where several processes would have to be asked at once, nothing does."""
+        return self.validate if self.ways.together.size == 1 else None
+
     def validate(self) -> float:
-        """Measure after the last step: the average where there is one; the training goes on as if nobody had asked."""
-        own = self._copied() if self.average else None
-        if self.average:
-            self._set(self.average)
-        measured = self._validate()
-        if own:
-            self._set(own)
+        """Measure the weights, or their average where there is one; what is still to come stays as it would be."""
+        self.network.eval()
+        own = self._copied() if self.average else {}
+        self._set(self.average or {})
+        with torch.inference_mode():
+            measured = self.measure()
+        self._set(own)
         return measured
 
     def state(self) -> Mapping[str, bytes]:
@@ -179,7 +187,7 @@ class Training:
         torch.set_rng_state(found.random)
 
     def _made_with(self) -> MadeWith:
-        return MadeWith(self.ways.work, self.schedule.batch_tokens)
+        return MadeWith(self.ways.work, self.schedule.batch_tokens, self.ways.together.size)
 
     def _steps_of(self, epoch: int) -> list[list[Group]]:
         """The groups of pieces of each of an epoch's steps."""
@@ -196,6 +204,7 @@ class Training:
         for group, top in zip(self._optimiser.param_groups, self._top_rates, strict=True):
             group["lr"] = top * share
         loss = sum(self._gradients(group, len(group) / sum(map(len, groups))) for group in groups)
+        loss = self.ways.together.add_gradients(self._learning(), loss)
         norm = nn.utils.clip_grad_norm_(self.weights.values(), self.schedule.clip)
         self._optimiser.step()
         self._optimiser.zero_grad(set_to_none=True)
@@ -214,10 +223,14 @@ class Training:
         if self.ways.gradients is not plain_gradients:
             batch = batch_of(group)
             return float(self.ways.gradients(lambda: self.loss(batch) * share))
-        parts = divided(group, self.ways.parts)
+        together = self.ways.together
+        parts = divided(group, self.ways.parts * together.size)
         shares = [share * len(part) / len(group) for part in parts]
         losses = [partial(self._loss_of, part, own) for part, own in zip(parts, shares, strict=True)]
-        return side_by_side(losses, [weight for weight in self.weights.values() if weight.requires_grad])
+        return side_by_side(losses, self._learning(), together)
+
+    def _learning(self) -> list[Tensor]:
+        return [weight for weight in self.weights.values() if weight.requires_grad]
 
     def _loss_of(self, part: Group, share: float) -> Tensor:
         return self.loss(batch_of(part)) * share
@@ -235,7 +248,7 @@ class Training:
 
     def _measured(self) -> float:
         """Measure after an epoch; keep what is best, count what gained nothing."""
-        measured = self._validate()
+        measured = self.validate()
         place, schedule = self._place, self.schedule
         gained = measured > (-math.inf if place.highest is None else place.highest) + schedule.minimum_delta
         if gained and self._is_best(measured):
@@ -247,16 +260,6 @@ class Training:
     def _is_best(self, measured: float) -> bool:
         best = self.best
         return best is None or measured > best.measure or (best.epoch == 0 and measured == best.measure)
-
-    def _validate(self) -> float:
-        """Measure the weights, or their average where there is one; nothing that is still to come changes."""
-        self.network.eval()
-        own = self._copied() if self.average else {}
-        self._set(self.average or {})
-        with torch.inference_mode():
-            measured = self.measure()
-        self._set(own)
-        return measured
 
     def _copied(self, weights: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
         return {name: one.detach().clone() for name, one in (weights or self.weights).items()}

@@ -51,7 +51,7 @@ class Lion(Optimizer):
 
 Groups = list[dict[str, Any]]
 OPTIMISERS: Mapping[str, Callable[[Groups, Rates], Optimizer]] = {
-    "adamw": lambda groups, rates: AdamW(groups, foreach=True),
+    "adamw": lambda groups, rates: AdamW(groups, fused=True),
     "sgd": lambda groups, rates: SGD(groups, momentum=rates.momentum, foreach=True),
     "adafactor": lambda groups, rates: Adafactor(groups, foreach=True),
     "lion": lambda groups, rates: Lion(groups),

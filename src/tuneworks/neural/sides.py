@@ -17,8 +17,10 @@ from tuneworks.core.contracts import Job
 from tuneworks.core.types import Output
 from tuneworks.neural.batches import Batch
 from tuneworks.neural.chains import ChainHead
+from tuneworks.neural.devices import device, numbers_of
 from tuneworks.neural.encoder import Encoder
 from tuneworks.neural.losses import Truth
+from tuneworks.neural.together import ALONE, Together
 from tuneworks.neural.views import View, view_of
 from tuneworks.neural.workers import side_by_side
 from tuneworks.statistics import calibration, chains, linear, positions
@@ -65,10 +67,11 @@ class Side:
     """One split: what is seen of it, and its targets in the network's own unit.
 
     ``link``: what makes scores of the network's sums, where it is not the answer's own. ``believed``: how much each
-    target counts, where not all count alike.
+    target counts, where not all count alike. ``together``: the processes that measure it together.
     """
 
     believed: Tensor | None = None
+    together: Together = ALONE
 
     def __init__(self, encoder: Encoder, job: Job, examples: Examples, unit: Unit, link: str | None = None) -> None:
         use, _ = job.bases[0]
@@ -76,7 +79,7 @@ class Side:
         self.view = view_of(job.output.kind, encoder, columns, examples)
         self.output, self.unit, self.targets = job.output, unit, targets_of(job.output, examples)
         self.link = link or link_of(job.output)
-        self._targets = torch.from_numpy(np.ascontiguousarray(in_unit(self.targets, unit)))
+        self._targets = torch.from_numpy(np.ascontiguousarray(in_unit(self.targets, unit))).to(device())
 
     def truth(self, batch: Batch, weights: Tensor | None) -> Truth:
         """What a batch's sums are held against."""
@@ -89,10 +92,12 @@ class Side:
         made = np.zeros((int(self.view.starts[-1]), self.output.size), np.float32)
 
         def answer(batch: Batch) -> None:
-            made[self.view.rows(batch)] = network(self.view, batch).numpy()
+            made[self.view.rows(batch)] = numbers_of(network(self.view, batch))
 
-        for _ in side_by_side(answer, self.view.encoder.batches(self.view.pieces, TOKENS_AT_ONCE)):
+        batches = list(self.view.encoder.batches(self.view.pieces, TOKENS_AT_ONCE))
+        for _ in side_by_side(answer, self.together.share(batches)):
             pass
+        made = self.together.filled(made)
         if isinstance(network.head, ChainHead):
             return network.head.together(made, self.view.lengths)
         return np.asarray(self.unit.raw(made), np.float32)

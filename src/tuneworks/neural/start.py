@@ -17,7 +17,9 @@ from tuneworks.core.files import write_atomically
 from tuneworks.core.text import Text
 from tuneworks.neural import heads
 from tuneworks.neural.batches import Batch
+from tuneworks.neural.devices import numbers_of
 from tuneworks.neural.sides import TOKENS_AT_ONCE, Network, Side, Unit, known, link_of
+from tuneworks.neural.together import ALONE, Together
 from tuneworks.neural.workers import side_by_side
 from tuneworks.statistics import linear
 from tuneworks.statistics.features import Floats
@@ -25,7 +27,7 @@ from tuneworks.statistics.features import Floats
 START_UNITS = 40_000
 
 
-def start(network: Network, job: Job, unit: Unit, link: str) -> Generator[Step, None, None]:
+def start(network: Network, job: Job, unit: Unit, link: str, together: Together = ALONE) -> Generator[Step, None, None]:
     """Set the head to linear regression on the encoder's own (not normalised) states of some rows.
 
     It is kept in the job's cache by all that it depends on: what begins alike, as trials do, learns it once.
@@ -38,22 +40,25 @@ def start(network: Network, job: Job, unit: Unit, link: str) -> Generator[Step, 
     states = np.zeros((int(side.view.starts[-1]), side.view.width), np.float32)
     network.eval()
     kept = None if job.cache is None else job.cache / "starts" / f"{_key(network, side)}.safetensors"
-    if kept is not None and kept.exists():
+    if together.agreed(kept is not None and kept.exists()):
+        assert kept is not None
         network.head.load_state_dict(load(kept.read_bytes()))
         return
 
     def encode(batch: Batch) -> int:
-        states[side.view.rows(batch)] = side.view.states(batch).numpy()
+        states[side.view.rows(batch)] = numbers_of(side.view.states(batch))
         return len(batch.pieces)
 
     done = 0
-    for encoded in side_by_side(encode, network.encoder.batches(side.view.pieces, TOKENS_AT_ONCE)):
+    batches = together.share(list(network.encoder.batches(side.view.pieces, TOKENS_AT_ONCE)))
+    total = sum(len(batch.pieces) for batch in batches)
+    for encoded in side_by_side(encode, batches):
         done += encoded
-        yield Step(done, len(side.view.pieces), Text("frozen features for the head's start", "为输出层计算冻结特征"))
-    rows, targets = side.view.regression(states, side.targets)
+        yield Step(done, total, Text("frozen features for the head's start", "为输出层计算冻结特征"))
+    rows, targets = side.view.regression(together.filled(states), side.targets)
     able = known(targets)
     BEGINNINGS.get(link, _as_it_is)(network, side, rows[able], targets[able])
-    if kept is not None:
+    if kept is not None and not together.rank:
         with in_use(kept.parent, kept.stem):
             write_atomically(kept, save(network.head.state_dict()))
             trim(kept.parent)
@@ -65,7 +70,7 @@ def _key(network: Network, side: Side) -> str:
     made = hashlib.sha256(repr(stated).encode())
     for name, tensor in sorted(network.encoder.state_dict().items()):
         made.update(name.encode())
-        made.update(np.ascontiguousarray(tensor.numpy()).data)
+        made.update(np.ascontiguousarray(numbers_of(tensor)).data)
     for piece in side.view.pieces:
         made.update(repr((piece.example, piece.ids, piece.units)).encode())
     for array in (side.targets, side.unit.centre, side.unit.deviation):

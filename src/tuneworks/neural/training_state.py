@@ -47,6 +47,7 @@ class MadeWith:
 
     work: str = ""
     batch_tokens: int = 0
+    processes: int = 1
     threads: int = field(default_factory=torch.get_num_threads)
     torch_version: str = field(default_factory=lambda: str(torch.__version__))
 
@@ -113,6 +114,7 @@ def _below(tensors: Tensors, prefix: str) -> dict[str, Tensor]:
 SAID = {
     "threads": Text("the number of threads", "线程数"),
     "batch_tokens": plain("recipe.batch_tokens"),
+    "processes": Text("the number of processes", "进程数"),
     "torch_version": Text("the version of torch", "torch 的版本"),
     "work": Text("the recipe, the data or the base", "方案、数据或基础模型"),
 }

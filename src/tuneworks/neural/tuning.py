@@ -23,6 +23,7 @@ from tuneworks.core.types import Recipe
 from tuneworks.neural import chains, heads
 from tuneworks.neural.batches import Batch
 from tuneworks.neural.class_balance import WEIGHTS, drawn_alike
+from tuneworks.neural.devices import device, numbers_of, workers
 from tuneworks.neural.dropout import with_own_dropout
 from tuneworks.neural.encoder import Encoder
 from tuneworks.neural.frozen import below
@@ -34,6 +35,7 @@ from tuneworks.neural.pieces import Piece
 from tuneworks.neural.regularisers import DIVERGENCES, Adversary, twice
 from tuneworks.neural.sides import Network, Side, in_unit, link_of, targets_of, unit_of
 from tuneworks.neural.start import start
+from tuneworks.neural.together import Together, joined, must_be_alone
 from tuneworks.neural.vocabulary import compacted
 from tuneworks.statistics import linear
 from tuneworks.statistics.chains import usual_transitions
@@ -86,37 +88,39 @@ def completed(recipe: Recipe, rates: Mapping[str, float], kind: str) -> Recipe:
 
 def tuned(job: Job, options: TuningOptions, adapt: Adapt) -> Generator[Step, None, Parts]:
     """Train the adapted encoder and its head on the job's rows; returns the model's parts."""
+    must_be_alone(job.seat, "recipe.options.adversarial", options.adversarial)
+    with joined(job.seat) as together:
+        return (yield from _tuned(job, options, adapt, together))
+
+
+def _tuned(job: Job, options: TuningOptions, adapt: Adapt, together: Together) -> Generator[Step, None, Parts]:
     loss, link = _loss_of(job, options)
     folder, encoder = one_encoder(job)
     torch.manual_seed(job.recipe.seed)
     adapted = adapt(encoder)
     unit = unit_of(job.output, job.train)
     train, validation = (Side(encoder, job, rows, unit, link) for rows in (job.train, job.validation))
+    validation.together = together
     read = [*train.view.read, *validation.view.read]
     with compacted(encoder, read), below(encoder, adapted.below, read, job.cache) as filling:
-        for done, total in filling:
-            yield Step(done, total, Text("frozen layers read once", "冻结层只计算一次"))
+        with together.first():
+            for done, total in filling:
+                yield Step(done, total, Text("frozen layers read once", "冻结层只计算一次"))
         if options.label_noise is not None:
-            train.believed = torch.from_numpy(
-                believed_rows(job.output, job.features(job.train), train.targets, job.recipe)
-            )
-        network = Network(train.view, job.output.size, options.dropout)
-        if link == heads.LINK:
-            network.head = heads.CumulativeHead(train.view.width, job.output.size)
+            believed = believed_rows(job.output, job.features(job.train), train.targets, job.recipe)
+            train.believed = torch.from_numpy(believed).to(device())
+        network = _network(train, options.dropout, link)
         if link == chains.LINK:
-            usual = usual_transitions(train.targets, train.view.lengths, job.output.size)
-            network.head = chains.ChainHead(train.view.width, usual)
             loss = network.head.loss
         if options.start_from_linear and not job.resumed:
-            yield from start(network, job, unit, link)
-        with_own_dropout(network)
+            yield from start(network, job, unit, link, together)
         training = Training(
             network,
             train.view.pieces,
             partial(_loss, network, train, loss, _weights(job, options), options.r_drop),
             measure=lambda: _measured(job, options, validation, network, loss),
             schedule=schedule_of(job, options, train.view.pieces),
-            ways=_ways(job, options, adapted, train),
+            ways=_ways(job, options, adapted, train, together),
         )
         if options.start_from_linear and not job.resumed:
             measured = training.measure_start()
@@ -127,6 +131,19 @@ def tuned(job: Job, options: TuningOptions, adapt: Adapt) -> Generator[Step, Non
         linear.FILE: _head(network, validation),
         **{f"{prefix}{name}": part for name, part in adapted.parts().items()},
     }
+
+
+def _network(train: Side, dropout: float, link: str) -> Network:
+    """The encoder and a head whose sums the link reads."""
+    size = train.output.size
+    network = Network(train.view, size, dropout)
+    if link == heads.LINK:
+        network.head = heads.CumulativeHead(train.view.width, size)
+    if link == chains.LINK:
+        usual = usual_transitions(train.targets, train.view.lengths, size)
+        network.head = chains.ChainHead(train.view.width, usual)
+    with_own_dropout(network)
+    return network.to(device())
 
 
 def one_encoder(job: Job) -> tuple[str, Encoder]:
@@ -232,10 +249,12 @@ def _weights(job: Job, options: TuningOptions) -> Tensor | None:
             ),
             Text("Leave recipe.options.class_weights out.", "请去掉 recipe.options.class_weights。"),
         )
-    return torch.from_numpy(weigh(targets_of(job.output, job.train), job.output.size, options.class_weights))
+    return torch.from_numpy(weigh(targets_of(job.output, job.train), job.output.size, options.class_weights)).to(
+        device()
+    )
 
 
-def _ways(job: Job, options: TuningOptions, adapted: Adapted, train: Side) -> Ways:
+def _ways(job: Job, options: TuningOptions, adapted: Adapted, train: Side, together: Together) -> Ways:
     words = train.view.encoder.model.get_input_embeddings()
     return Ways(
         draw=_drawing(job, train) if options.balanced_batches else None,
@@ -243,7 +262,8 @@ def _ways(job: Job, options: TuningOptions, adapted: Adapted, train: Side) -> Wa
         thaw=adapted.thaw,
         work=work_of(job, train.view.pieces, np.ascontiguousarray(train.targets).tobytes()),
         resumed=job.resumed,
-        parts=torch.get_num_threads() if train.view.encoder.layers else 1,
+        parts=workers() if train.view.encoder.layers else 1,
+        together=together,
     )
 
 
@@ -273,8 +293,8 @@ def _head(network: Network, validation: Side) -> bytes:
     temperature, unit, further = validation.temperature(network), validation.unit, {}
     if isinstance(network.head, chains.ChainHead):
         further, temperature = network.head.further(temperature), 1.0
-    weight = network.head.weight.detach().numpy().T * unit.deviation / temperature
-    bias = unit.raw(network.head.bias.detach().numpy()) / temperature
+    weight = numbers_of(network.head.weight).T * unit.deviation / temperature
+    bias = unit.raw(numbers_of(network.head.bias)) / temperature
     arrays: dict[str, Any] = {
         **validation.view.arrays(np.asarray(weight, np.float32)),
         "bias": np.asarray(bias, np.float32),

@@ -8,6 +8,8 @@ from typing import TypeVar
 
 import torch
 
+from tuneworks.neural.devices import workers
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -15,11 +17,11 @@ R = TypeVar("R")
 def side_by_side(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
     """Results in order, without gradients, with as many workers as torch has threads; a single item uses them all."""
     listed = list(items)
-    workers = min(torch.get_num_threads(), len(listed))
-    if workers < 2:
+    count = min(workers(), len(listed))
+    if count < 2:
         yield from map(_without_gradients(work), listed)
         return
-    with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+    with ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         yield from pool.map(_without_gradients(work), listed)
 
 

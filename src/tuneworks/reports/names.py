@@ -50,6 +50,8 @@ SERIES = {
     "train_loss": Text("training loss", "训练损失"),
     "validation_loss": Text("validation loss", "验证损失"),
     "learning_rate": Text("learning rate", "学习率"),
+    "gradient_norm": Text("norm of the gradient", "梯度范数"),
+    "tokens_per_second": Text("tokens a second", "每秒词元数"),
     "validation": Text("on validation rows, more is better", "验证集上的表现，越大越好"),
 }
 SETTINGS = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 from markupsafe import Markup, escape
@@ -18,7 +19,22 @@ from tuneworks.reports.svg import both, drawing, element, line, shortened, ticks
 BEST, WHOLE, GIVEN_UP = "#c2500a", "#0b6e75", "#9aa7b2"
 VALIDATION = Text("on validation rows", "验证集上的表现")
 SHARE = Text("share of the training", "训练进度")
+TRIAL = Text("trial", "试验")
+COURSE = Text("The course of the search", "搜索过程")
 LEARNING = Text("How trials learnt", "各试验的学习曲线")
+
+
+def course_chart(trials: Sequence[Trial], best: Trial) -> Markup:
+    """Each trial's last measure in the order they were tried, and the best of those that came to their end so far."""
+    shown = [trial for trial in trials if trial.points]
+    frame = Frame(0, len(trials) + 1, *reach([trial.score or 0.0 for trial in shown]))
+    whole = [trial for trial in shown if trial.outcome == "measured"]
+    levels = accumulate((trial.score or 0.0 for trial in whole), max)
+    steps = [(frame.x(trial.number + 1), frame.y(level)) for trial, level in zip(whole, levels, strict=True)]
+    dots = [_dot(frame.x(trial.number + 1), frame.y(trial.score or 0.0), trial, best) for trial in shown]
+    marks = [*grid(frame), *axis_names((TRIAL, VALIDATION)), _path(steps, WHOLE, 1.2), *dots]
+    picture = drawing(WIDTH, HEIGHT, *marks, name=COURSE)
+    return element("figure", element("figcaption", both(COURSE)), picture)
 
 
 def learning_curves(trials: Sequence[Trial], best: Trial) -> Markup:
@@ -83,16 +99,13 @@ def _levels(frame: Frame) -> list[Markup]:
 
 def _curve(frame: Frame, trial: Trial, best: Trial) -> list[Markup]:
     points = [(frame.x(point.share), frame.y(point.validation)) for point in trial.points]
-    colour = _colour(trial, best)
-    path = element(
-        "polyline",
-        points=" ".join(f"{x:.1f},{y:.1f}" for x, y in points),
-        class_="curve",
-        stroke=colour,
-        stroke_width=2.5 if trial.number == best.number else 1.2,
-        fill="none",
-    )
+    path = _path(points, _colour(trial, best), 2.5 if trial.number == best.number else 1.2)
     return [path, _dot(*points[-1], trial, best)]
+
+
+def _path(points: Sequence[tuple[float, float]], colour: str, width: float) -> Markup:
+    places = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+    return element("polyline", points=places, class_="curve", stroke=colour, stroke_width=width, fill="none")
 
 
 def _dot(x: float, y: float, trial: Trial, best: Trial) -> Markup:

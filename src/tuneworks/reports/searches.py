@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import Any
 
-from tuneworks.core.evaluation import Chart, Line
 from tuneworks.core.spaces import Space
 from tuneworks.core.text import Text, current_language
 from tuneworks.core.trials import Trial
 from tuneworks.core.types import RunConfig, Score
-from tuneworks.reports.charts import curve_chart
 from tuneworks.reports.html import environment
-from tuneworks.reports.search_charts import learning_curves, slice_chart
+from tuneworks.reports.search_charts import course_chart, learning_curves, slice_chart
 
 OUTCOMES = {
     "measured": Text("measured to its end", "完整测得"),
@@ -22,9 +19,6 @@ OUTCOMES = {
     "failed": Text("failed", "失败"),
     "unfinished": Text("unfinished", "未完成"),
 }
-TRIAL = Text("trial", "试验")
-VALIDATION = Text("on validation rows", "验证集上的表现")
-BEST_SO_FAR = Text("best so far", "目前最佳")
 
 
 @dataclass(frozen=True)
@@ -58,30 +52,12 @@ def render_search(found: Found) -> str:
         language=current_language(),
         found=found,
         outcomes=OUTCOMES,
-        history=curve_chart(_history(found.trials)),
+        course=course_chart(found.trials, found.best),
         curves=learning_curves(found.trials, found.best),
         slices=[slice_chart(name, found.spaces[name], found.trials, found.best) for name in found.by_importance],
         ranked=sorted(found.trials, key=lambda trial: trial.rank, reverse=True),
         value=_value,
     )
-
-
-def _history(trials: Sequence[Trial]) -> Chart:
-    """Each trial's last measure, and the best of those that came to their end so far."""
-    groups = [
-        Line(
-            OUTCOMES[outcome],
-            tuple(float(trial.number + 1) for trial in trials if trial.outcome == outcome),
-            tuple(float(trial.score or 0.0) for trial in trials if trial.outcome == outcome),
-            dots=True,
-        )
-        for outcome in ("measured", "given_up")
-    ]
-    whole = [trial for trial in trials if trial.outcome == "measured"]
-    best = tuple(accumulate((trial.score or 0.0 for trial in whole), max))
-    line = Line(BEST_SO_FAR, tuple(float(trial.number + 1) for trial in whole), best)
-    title = Text("The course of the search", "搜索过程")
-    return Chart("history", title, TRIAL, VALIDATION, (*[g for g in groups if g.xs], line), measured=True)
 
 
 def _value(value: Any) -> str:

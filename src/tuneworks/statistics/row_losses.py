@@ -6,12 +6,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
+from scipy.special import expit, log_softmax
 
 Numbers = NDArray[Any]
 
 
 def _cross_entropy(sums: Numbers, targets: Numbers) -> tuple[Numbers, Numbers]:
+    """Targets are class numbers (M,), or how probable each class is (M, C)."""
+    if targets.ndim == 2:
+        logs = log_softmax(sums, axis=1)
+        return -(targets * logs).sum(axis=1), np.exp(logs) - targets
     rows = np.arange(len(targets))
     shifted = sums - sums.max(axis=1, keepdims=True)
     picked = shifted[rows, targets]

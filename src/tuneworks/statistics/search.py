@@ -92,7 +92,8 @@ def importance(
         params = {name: _written(d, tried[name]) for name, d in distributions.items()}
         study.add_trial(optuna.trial.create_trial(params=params, distributions=distributions, value=rank))
     evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
-    return dict(optuna.importance.get_param_importances(study, evaluator=evaluator))
+    weighed = optuna.importance.get_param_importances(study, evaluator=evaluator)
+    return {name: float(share) for name, share in weighed.items()}
 
 
 def _sampler(seed: int) -> optuna.samplers.TPESampler:

@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Generator
-from dataclasses import FrozenInstanceError, fields, is_dataclass
+from collections.abc import Generator, Mapping
+from dataclasses import FrozenInstanceError, fields, is_dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from tuneworks.core.types import Recipe
 from tuneworks.flows.fitting import Data, base_files, files_in, replaced
 from tuneworks.serving.loaded import load_base
 from tuneworks.statistics.shapes.shape import shape_of
-from tuneworks.testing.samples import job_of, output_of, suiting
+from tuneworks.testing.samples import job_of, output_of, suiting, teacher_of
 
 
 def check_method(method_class: type[Method], address: str) -> None:
@@ -77,6 +78,29 @@ def check_the_same_seed_gives_the_same_bytes(method_class: type[Method], address
             assert first == second
 
 
+def check_a_resumed_fit_ends_in_the_same_bytes(method_class: type[Method], address: str) -> None:
+    """Where steps can be gone on from, one in the middle leads to the parts of the fit that never stopped."""
+    for data in islice(suiting(method_class, address), 1):
+        with tempfile.TemporaryDirectory() as place:
+            job = job_of(data, Recipe(base=address, epochs=1), Path(place))
+            states, parts = _with_states(method_class().fit(job))
+            if states:
+                resumed = method_class().fit(replace(job, resumed=states[len(states) // 2]))
+                assert _with_states(resumed)[1] == parts
+
+
+def _with_states(fitting: Generator[Step, None, Parts]) -> tuple[list[Mapping[str, bytes]], Parts]:
+    """What can be gone on from, and the parts."""
+    states: list[Mapping[str, bytes]] = []
+    while True:
+        try:
+            step = next(fitting)
+        except StopIteration as end:
+            return states, end.value
+        if step.state:
+            states.append(step.state())
+
+
 def _steps_are_told(steps: list[Step]) -> None:
     assert steps
     for step in steps:
@@ -100,7 +124,8 @@ def _scores_are_sound(model: Model, data: Data) -> None:
 def _fitted(
     method_class: type[Method], data: Data, address: str, folder: Path, seed: int = 0
 ) -> tuple[list[Step], Parts, Model]:
-    job = job_of(data, Recipe(base=address, epochs=1, seed=seed), folder)
+    teacher = teacher_of(method_class, data, address, folder)
+    job = job_of(data, Recipe(base=address, epochs=1, seed=seed), folder, teacher)
     fitting = method_class().fit(job)
     assert isinstance(fitting, Generator)
     steps: list[Step] = []

@@ -32,16 +32,24 @@ def output_of(data: Data) -> Output:
     return data.task.output(data.spec)
 
 
-def job_of(data: Data, recipe: Recipe, folder: Path) -> Job:
+def teacher_of(method: type[Method], data: Data, address: str, folder: Path) -> Model | None:
+    """What a method that learns from a tuned version goes on from: a head on the same base."""
+    if not method.needs_teacher:
+        return None
+    own = folder / "teacher"
+    own.mkdir(exist_ok=True)
+    return fit(data, Recipe(base=address, method="head"), folder=own, cache=folder).open(data.spec)
+
+
+def job_of(data: Data, recipe: Recipe, folder: Path, teacher: Model | None = None) -> Job:
     """The job that tuning would give a method."""
     output = output_of(data)
     uses = uses_of(recipe, data.spec, output)
     files = base_files(uses, data, recipe, folder=folder, cache=folder)
     bases = [(use, load_base(use, files)) for use in uses]
     features = Features(bases, data.spec, output, silent)
-    return Job(
-        output, data.spec, recipe, data.train, data.validation, bases, features, Measure(data.task, data.spec)
-    )
+    measure = Measure(data.task, data.spec)
+    return Job(output, data.spec, recipe, data.train, data.validation, bases, features, measure, teacher=teacher)
 
 
 def suits(method: type[Method], data: Data, address: str) -> bool:
@@ -74,5 +82,7 @@ def sample_model(data: Data, address: str, method: str) -> Iterator[Model]:
     """A model of the base at the address, tuned on a sample."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        fitted = fit(data, Recipe(base=address, method=method, epochs=1), folder=folder, cache=folder)
+        teacher = teacher_of(registry.load("methods", method), data, address, folder)
+        recipe = Recipe(base=address, method=method, epochs=1)
+        fitted = fit(data, recipe, folder=folder, cache=folder, champion=teacher)
         yield fitted.open(data.spec)

@@ -1,0 +1,73 @@
+"""The ladder against the cheapest sufficient method by itself: goals that different rungs meet, seconds of both.
+
+    python -m bench.ladder [DATA SET ...]
+
+Both begin in a workspace of their own with the dataset added, and end when the version is stored.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import tuneworks
+from bench.harness import read
+from tuneworks.core.types import Event, ModelVersion, Recipe, RunConfig, TaskSpec
+
+MOST_TIMES = 1.3
+SPECS = {"banking77": "intent", "clinc150": "intent", "chnsenticorp_htl": "label", "thucnews_titles": "label"}
+GOALS = {"banking77": 0.925, "clinc150": 0.94, "chnsenticorp_htl": 0.86, "thucnews_titles": 0.87}
+
+
+@dataclass(frozen=True)
+class Timed:
+    """A version and the seconds from the start of tuning until it was stored."""
+
+    version: ModelVersion
+    seconds: float
+
+
+def main(names: Sequence[str]) -> int:
+    missed = [name for name in names or GOALS if not compared(name)]
+    return 1 if missed else 0
+
+
+def compared(name: str) -> bool:
+    """The ladder on one data set, then the recipe that it kept by itself; whether it took no more than it may."""
+    climbed = tuned(name, Recipe(), GOALS[name])
+    alone = tuned(name, climbed.version.recipe, None)
+    times = climbed.seconds / alone.seconds
+    recipe, score = climbed.version.recipe, climbed.version.scores["accuracy"]
+    print(
+        f"{name}: goal {GOALS[name]}, kept {recipe.method} on {recipe.base}, accuracy {score.value:.4f} "
+        f"[{score.low:.4f}, {score.high:.4f}]; ladder {climbed.seconds:.0f} s, alone {alone.seconds:.0f} s: "
+        f"{times:.2f} times (limit {MOST_TIMES})",
+        flush=True,
+    )
+    return times <= MOST_TIMES
+
+
+def tuned(name: str, recipe: Recipe, goal: float | None) -> Timed:
+    """One tuning in a workspace of its own."""
+    with tempfile.TemporaryDirectory() as folder, tuneworks.Workspace.open(Path(folder) / ".tuneworks") as workspace:
+        tuneworks.add([row for row in read(name) if row.get("intent") != "oos"], name=name, workspace=workspace)
+        spec = TaskSpec(task="text-classification", inputs={"text": "text"}, target=SPECS[name])
+        began, stored = time.monotonic(), [0.0]
+
+        def note(event: Event) -> None:
+            if event.kind == "stored":
+                stored[0] = time.monotonic() - began
+            if event.step is None:
+                print(f"    {event.message.en}", flush=True)
+
+        config = RunConfig(name=name, dataset=name, spec=spec, recipe=recipe, goal=goal)
+        version = tuneworks.tune(config=config, workspace=workspace, listener=note)
+        return Timed(version, stored[0])
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
