@@ -6,6 +6,7 @@ import sys
 
 from bench import (
     entities,
+    few_shot,
     generation,
     head_speed,
     images,
@@ -33,6 +34,7 @@ BENCHES = (
     images,
     series,
     generation,
+    few_shot,
     search,
     training_speed,
     ladder,

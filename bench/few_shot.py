@@ -39,7 +39,12 @@ from tuneworks.flows.plan_run import plan_run
 
 DRAWS, ROWS_A_CLASS = 5, 8
 GOALS = {"banking77": 0.84, "clinc150": 0.88}
-RECIPES = {"few-shot": Recipe({"text": (MINILM, E5)}, "few-shot"), "head": Recipe(MINILM, "head")}
+BOTH = {"text": (MINILM, E5)}
+RECIPES = {
+    "few-shot": Recipe(BOTH, "few-shot"),
+    "few-shot with contrast": Recipe(BOTH, "few-shot", options={"contrast_epochs": 3}),
+    "head": Recipe(MINILM, "head"),
+}
 SETFIT_STEPS = 30
 PEER = Path(__file__).with_name("setfit_peer.py")
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tuneworks.core.lifecycle import recover
+from tuneworks.core.lifecycle import AT_WORK, recover
 from tuneworks.core.types import DatasetName, ModelVersion, Prediction, Run
 from tuneworks.core.workspace import Workspace
 
@@ -157,7 +157,7 @@ def test_every_blob_is_whole(survivor) -> None:
 
 def test_runs_that_were_cut_off_are_told_once(survivor) -> None:
     workspace, _ = survivor
-    cut_off = {run.id for run in workspace.store.find(Run, status="running")}
+    cut_off = {run.id for status in AT_WORK for run in workspace.store.find(Run, status=status)}
     assert {run.id for run in recover(workspace)} == cut_off
     assert recover(workspace) == []
     assert {run.status for run in workspace.store.find(Run)} <= {"finished", "interrupted"}

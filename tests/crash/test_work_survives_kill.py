@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tuneworks.core.lifecycle import recover
+from tuneworks.core.lifecycle import AT_WORK, recover
 from tuneworks.core.types import Dataset, DatasetName, Deployment, ModelVersion, Prediction, Run
 from tuneworks.core.workspace import Workspace
 from tuneworks.flows.deploy import deploy
@@ -98,7 +98,7 @@ def test_a_killed_tuning_leaves_a_whole_version_or_none_and_is_told_once(killing
     told = 0
     words = ["--target", "topic", "--base", "ngrams"]
     for workspace in repeatedly(killing, "tune", lambda number: [NAME, *words]):
-        running = {run.id for run in workspace.store.find(Run, status="running")}
+        running = {run.id for status in AT_WORK for run in workspace.store.find(Run, status=status)}
         assert {run.id for run in recover(workspace)} == running
         assert recover(workspace) == []
         assert {run.status for run in workspace.store.find(Run)} <= {"finished", "interrupted"}

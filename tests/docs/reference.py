@@ -15,7 +15,7 @@ from tuneworks.cli import help as help_page
 from tuneworks.cli.main import house
 from tuneworks.core import registry
 from tuneworks.core.text import Text, language
-from tuneworks.core.types import Recipe, RunConfig, TaskSpec
+from tuneworks.core.types import Recipe, RunConfig, Search, TaskSpec
 
 FOLDER = ROOT / "docs" / "reference"
 WRITTEN = Text(
@@ -128,7 +128,7 @@ def settings() -> Iterator[str]:
             "`tuneworks explain-config DATASET` 会显示其来源。",
         )
     )
-    for prefix, kind in (("", RunConfig), ("spec.", TaskSpec), ("recipe.", Recipe)):
+    for prefix, kind in (("", RunConfig), ("spec.", TaskSpec), ("recipe.", Recipe), ("search.", Search)):
         yield f"## {f'`[{prefix[:-1]}]`' if prefix else Text('Top level', '顶层')}"
         yield field_table(kind, prefix)
     for name in registry.names("tasks"):
@@ -145,7 +145,7 @@ def settings() -> Iterator[str]:
 
 def field_table(kind: Any, prefix: str) -> str:
     titles = (Text("setting", "设置"), Text("type", "类型"), Text("default", "默认"))
-    plain_fields = [f for f in fields(kind) if f.name not in ("spec", "recipe") or prefix]
+    plain_fields = [f for f in fields(kind) if prefix or f.name not in ("spec", "recipe", "search")]
     return table(titles, [(f"`{prefix}{f.name}`", f"`{f.type}`", f"`{default(f)}`") for f in plain_fields])
 
 

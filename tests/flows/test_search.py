@@ -17,7 +17,7 @@ import pytest
 from tests.tiny import tiny_encoder
 from tuneworks.core.config import read_config
 from tuneworks.core.errors import InvalidConfig, OverBudget
-from tuneworks.core.types import Event, ModelVersion, Run, RunConfig
+from tuneworks.core.types import Event, ModelVersion, Run
 from tuneworks.core.workspace import Workspace
 from tuneworks.flows.add import add
 from tuneworks.flows.search import SearchResult, search
@@ -45,12 +45,12 @@ def with_splits() -> list[dict[str, Any]]:
     return [{**row, "split": sides[number % 5]} for number, row in enumerate(sample_rows(120))]
 
 
-def searched(workspace: Workspace, base: str, **asked: Any) -> SearchResult:
+def searched(workspace: Workspace, base: str, dataset: str = NAME, **asked: Any) -> SearchResult:
     """A search for the learning rate of an encoder that begins from nothing."""
     settings = {"recipe.epochs": EPOCHS, "recipe.batch_tokens": 128, "recipe.options.start_from_linear": False}
     space = {RATE: "log(1e-6, 1e-1)"}
     words = {"target": "topic", "base": base, "method": "full", "space": space, "settings": settings, "workers": 0}
-    return search(NAME, workspace=workspace, **{**words, **asked})
+    return search(dataset, workspace=workspace, **{**words, **asked})
 
 
 def quick(workspace: Workspace, **asked: Any) -> SearchResult:
@@ -92,8 +92,6 @@ def test_the_report_tells_it_all_in_both_languages(workspace: Workspace) -> None
         "搜索报告",
         "given up early",
         "提前放弃",
-        "learning rate",
-        "学习率",
         "How trials learnt",
     ):
         assert words in page
@@ -114,7 +112,7 @@ def test_test_rows_change_nothing(workspace: Workspace, tiny: str) -> None:
         for row in with_splits()
     ]
     add(rows, name="other", workspace=workspace)
-    second = searched(workspace, tiny, trials=2, seeds=2, store=False, config=RunConfig(dataset="other"))
+    second = searched(workspace, tiny, "other", trials=2, seeds=2, store=False)
     assert tried(first) == tried(second)
     assert first.seeds == second.seeds
     assert first.run.id != second.run.id
@@ -150,7 +148,7 @@ def test_trials_that_do_not_end_in_time_are_an_error_that_says_how_much_it_takes
     ],
 )
 def test_a_space_that_does_not_suit_is_refused(workspace: Workspace, tiny: str, space: Any, named: str) -> None:
-    with pytest.raises(InvalidConfig, match="") as caught:
+    with pytest.raises(InvalidConfig) as caught:
         searched(workspace, tiny, space=space)
     assert named in f"{caught.value.problem.en} {caught.value.fix.en}"
     assert workspace.store.find(Run) == []
@@ -191,7 +189,8 @@ def test_a_killed_search_ends_as_one_that_was_not(tmp_path: Path, tiny: str) -> 
         command = [sys.executable, "-m", "tuneworks", "--workspace", str(root), "search", *words]
         for _ in range(kills):
             _kill_after_a_trial(command)
-        made = subprocess.run([*command, "--json"], capture_output=True, check=True, timeout=120)
+        made = subprocess.run([*command, "--json"], capture_output=True, text=True, timeout=300)
+        assert made.returncode == 0, made.stderr
         found = json.loads(made.stdout)
         ends.append([(t["values"], t["outcome"], [p["validation"] for p in t["points"]]) for t in found["trials"]])
         with Workspace.open(root) as opened:

@@ -124,7 +124,6 @@ def test_a_model_is_never_named_out_of_its_folder(workspace: Workspace, name: st
         ({"base": "nonsense"}, InvalidConfig),
         ({"base": "ngrams", "method": "full"}, InvalidConfig),
         ({"base": "ngrams", "settings": {"spec.labels": ["weather", "sports"]}}, UnsuitableData),
-        ({"base": "ngrams", "settings": {"from_version": "tickets@99"}}, NotFound),
     ],
 )
 def test_a_run_that_fails_says_why_and_leaves_no_version(workspace: Workspace, asked, error) -> None:
@@ -156,3 +155,10 @@ def test_labelled_stretches_are_learnt_too(workspace: Workspace) -> None:
     answers = predict(version.label, [{"text": "Anna moved to Rome 7"}, {"text": ""}], workspace=workspace)
     assert [(span.text, span.label) for span in answers[0].answer.spans] == [("Anna", "PERSON"), ("Rome", "PLACE")]
     assert answers[1].answer.spans == ()
+
+
+def test_a_version_that_is_not_there_starts_no_run(workspace: Workspace) -> None:
+    before = len(workspace.store.find(Run))
+    with pytest.raises(NotFound, match="tickets@99"):
+        tune(NAME, base="ngrams", settings={"from_version": "tickets@99"}, workspace=workspace)
+    assert len(workspace.store.find(Run)) == before

@@ -7,6 +7,7 @@ import tuneworks
 from tests.tiny import tiny_encoder
 from tuneworks.core.types import Recipe, RunConfig, TaskSpec
 from tuneworks.methods.few_shot import _folds
+from tuneworks.serving.folders import open_version
 
 SAID = {"parcel": ("where is the courier", "i moved to rome"), "card refused": ("i paid twice", "anna was late")}
 
@@ -46,3 +47,23 @@ def test_every_fold_holds_its_share_of_every_label(rows_a_class):
     held = np.array([[((folds == fold) & (targets == label)).sum() for label in range(6)] for fold in range(5)])
     assert held.max() - held.min() <= 1
     assert held.sum() == len(targets)
+
+
+def test_contrast_draws_texts_of_one_label_together_and_is_stored(tmp_path):
+    encoder = tiny_encoder(tmp_path / "encoder")
+    with tuneworks.Workspace.open(tmp_path / ".tuneworks") as workspace:
+        plain, drawn = (
+            tuned(workspace, encoder, label_names=True, contrast_epochs=epochs, layers=1) for epochs in (0, 30)
+        )
+        assert drawn.parts["model.safetensors"] != plain.parts["model.safetensors"]
+        assert _closeness(workspace, drawn) > _closeness(workspace, plain)
+        assert drawn.scores["accuracy"].value == 1.0
+
+
+def _closeness(workspace, version):
+    """How much more alike texts of one label are than texts of two."""
+    base = open_version(workspace, version).bases[0][1]
+    features = base.features([text for texts in SAID.values() for text in texts])
+    features = features / np.linalg.norm(features, axis=1, keepdims=True)
+    alike = features @ features.T
+    return (alike[0, 1] + alike[2, 3]) / 2 - alike[:2, 2:].mean()

@@ -111,8 +111,7 @@ def _network(files: Mapping[str, Path]) -> Any:
 
 def _precision(files: Mapping[str, Path | bytes], options: Mapping[str, Any]) -> str:
     """What is asked for; else int8 where the method loses nothing by it and the encoder can be drawn here."""
-    asked, path = options.get("precision"), files["config.json"]
-    can_draw = isinstance(path, Path) and shape_of(read_object(path)) is not None and ADAPTER_SETTINGS not in files
+    asked, can_draw = options.get("precision"), _can_draw(files)
     if asked is None:
         return "int8" if options.get("int8") and can_draw and _installed() else "float32"
     if asked not in PRECISIONS:
@@ -129,6 +128,14 @@ def _precision(files: Mapping[str, Path | bytes], options: Mapping[str, Any]) ->
             ),
         )
     return str(asked)
+
+
+def _can_draw(files: Mapping[str, Path | bytes]) -> bool:
+    """Whether the encoder has an int8 form: the last layer of a stock family, without an adapter."""
+    path, stated = files["config.json"], files[SETTINGS_FILE]
+    settings = Settings.from_json(stated if isinstance(stated, bytes) else stated.read_bytes())
+    plain = not settings.layers and ADAPTER_SETTINGS not in files
+    return plain and isinstance(path, Path) and shape_of(read_object(path)) is not None
 
 
 def _installed() -> bool:

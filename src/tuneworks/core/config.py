@@ -35,7 +35,7 @@ EXPECTED = {
     "mapping": Text("a table of keys and values", "由键和值组成的表"),
     "dataclass": Text("a table of keys and values", "由键和值组成的表"),
 }
-RUN_RANGES = {"budget": Range(above=0), "checkpoint_seconds": Range(least=0)}
+RUN_RANGES = {"budget": Range(above=0), "checkpoint_seconds": Range(least=0), "processes": Range(least=1)}
 RECIPE_RANGES = {
     "epochs": Range(least=1),
     "batch_tokens": Range(least=1),

@@ -125,3 +125,20 @@ class RunFailed(TuneworksError):
 
     exit_code = 70
     http_status = 500
+
+
+class ProcessLost(RunFailed):
+    """One of the processes that did a run together is gone; ``code``: what it ended with, where that is known."""
+
+    def __init__(self, code: int | None = None) -> None:
+        en, zh = (f" with code {code}", f"，代码 {code}") if code else ("", "")
+        super().__init__(
+            Text(
+                f"One of the processes that did this run together ended{en} (-9: killed, often for want of memory).",
+                f"共同执行此运行的一个进程已结束{zh}（-9 表示被终止，常因内存不足）。",
+            ),
+            Text(
+                "Resume the run; where memory is short, tune anew with fewer processes.",
+                "请恢复此运行；若内存不足，请减少 processes 后重新微调。",
+            ),
+        )

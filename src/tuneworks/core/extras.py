@@ -22,6 +22,7 @@ EXTRA_OF = {
     "traceforge_title_model": "generate",
     "gguf": "generate",
     "optuna": "search",
+    "ray": "ray",
     "tensorboardX": "tensorboard",
     "snownlp": "demo",
     "chatterbot_corpus": "demo",

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from tuneworks.core.hands import Hand, LocalHand
+
 if TYPE_CHECKING:
     from tuneworks.core.events import Listener
     from tuneworks.core.types import Run
@@ -16,7 +18,12 @@ R = TypeVar("R")
 
 
 class Store(ABC):
-    """Records by type and id, each with a revision; all writes of one call happen or none does."""
+    """Records by type and id, each with a revision; all writes of one call happen or none does.
+
+    ``shared``: whether other hosts reach them too.
+    """
+
+    shared: bool = False
 
     @abstractmethod
     def put(self, *records: Any, expect: Mapping[str, int] | None = None) -> None:
@@ -63,7 +70,9 @@ class Store(ABC):
 
 
 class Blobs(ABC):
-    """Bytes by their SHA-256."""
+    """Bytes by their SHA-256; ``shared``: whether other hosts reach them too."""
+
+    shared: bool = False
 
     @abstractmethod
     def write(self, source: bytes | Path) -> str:
@@ -94,6 +103,13 @@ class Runner(ABC):
     """Where the work of a run happens; ``shared``: whoever comes first may do it, not only whom this runner sends."""
 
     shared: bool = False
+
+    def hand(self, workspace: Workspace, module: str, words: Sequence[str], threads: int) -> Hand:
+        """A process that runs a module of ours where this runner's work is done: by default on this machine."""
+        return LocalHand(module, words, threads)
+
+    def close(self) -> None:
+        """Let go of what hands needed; none of them is left."""
 
     @abstractmethod
     def submit(self, workspace: Workspace, run: Run, work: Callable[[], Any], listener: Listener) -> Run:

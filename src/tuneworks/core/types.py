@@ -136,6 +136,7 @@ class Search:
     ``trials``: recipes tried. ``seeds``: how often the best one is measured in all. ``space``: dotted setting -> the
     values to try, such as ``log(1e-5, 1e-3)``; empty: what the method declares. ``workers``: processes that do trials
     side by side, 0 for none but the search's own. ``store``: whether the best recipe is tuned to a version.
+    ``runner``: whose machines these processes are on.
     """
 
     trials: int = 30
@@ -143,6 +144,7 @@ class Search:
     space: Mapping[str, Any] = field(default_factory=dict)
     workers: int | None = None
     store: bool = True
+    runner: str = "inline"
 
 
 @dataclass(frozen=True)
@@ -150,6 +152,7 @@ class RunConfig:
     """Everything a run needs; the same fields are the TOML file's.
 
     ``checkpoint_seconds``: how long a run works between checkpoints at least; 0 writes one after every step.
+    ``processes``: how many train its network together.
     """
 
     name: str | None = None
@@ -161,6 +164,7 @@ class RunConfig:
     budget: float | None = None
     checkpoint_seconds: float = 60.0
     search: Search = Search()
+    processes: int = 1
 
 
 # -- runs and versions ----------------------------------------------------------------------------

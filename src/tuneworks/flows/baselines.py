@@ -17,8 +17,9 @@ from tuneworks.core.records import to_plain
 from tuneworks.core.text import Text
 from tuneworks.core.types import Output, Recipe
 from tuneworks.core.workspace import Workspace
+from tuneworks.flows.base_options import BASE_OPTIONS
 from tuneworks.flows.default_bases import pretrained, weightless_bases
-from tuneworks.flows.fitting import BASE_OPTIONS, Fitted, fit, fits, uses_of
+from tuneworks.flows.fitting import Fitted, fit, fits, uses_of
 from tuneworks.flows.held_out import run
 from tuneworks.flows.plan_run import Plan
 from tuneworks.statistics import score_arrays

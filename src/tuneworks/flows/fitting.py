@@ -9,19 +9,18 @@ from typing import Any
 
 from tuneworks.core import registry
 from tuneworks.core.asking import Examples, Task
-from tuneworks.core.contracts import Job, LoadedBase, Method, Model, Step
+from tuneworks.core.contracts import Job, LoadedBase, Method, Model, Seat, Step
 from tuneworks.core.errors import InvalidConfig, UnsuitableData
 from tuneworks.core.events import Listener, silent
 from tuneworks.core.text import Text
 from tuneworks.core.types import BaseUse, Output, Recipe, Score, TaskSpec
+from tuneworks.flows.base_options import base_options, own_options
 from tuneworks.flows.steps import Attend, Measure, pass_by, run_steps
 from tuneworks.flows.trails import Trail, no_trail
 from tuneworks.serving.loaded import Asked, assemble, load_base
 from tuneworks.statistics.feature_cache import CachedBase
 from tuneworks.statistics.shapes.shape import shape_of
 from tuneworks.statistics.views import blocks_of, fitted_values
-
-BASE_OPTIONS = ("feature_layers", "max_length", "precision")
 
 
 @dataclass(frozen=True)
@@ -70,19 +69,16 @@ def fit(
     listener: Listener = silent,
     attend: Attend = pass_by,
     trails: Callable[[Recipe], Trail] = no_trail,
+    seat: Seat | None = None,
 ) -> Fitted:
     """Fit ``recipe`` to the data; new files go into ``folder``; pretrained bases are the ``champion``'s, if any.
 
     ``attend`` is given every step first and may end the fit by raising; ``trails`` gives what earlier attempts left.
     """
-    method, output = method_of(recipe), data.task.output(data.spec)
-    _must_fit(method, recipe, data.spec, output)
-    recipe = method.complete(recipe, output)
+    method, recipe, output = _suited(data, recipe)
     uses = uses_of(recipe, data.spec, output)
-    _must_teach(data, output)
     files = base_files(uses, data, recipe, folder=folder, cache=cache, champion=champion, listener=listener)
-    bases = [(use, CachedBase(load_base(use, files), cache)) for use in uses]
-    uses = tuple(replace(use, runtime=base.runtime) for use, base in bases)
+    uses, bases = _at_work(uses, files, cache)
     measure = Measure(data.task, data.spec, (trail := trails(recipe)).measured)
     job = Job(
         output,
@@ -97,21 +93,26 @@ def fit(
         teacher=champion,
         unlabelled=data.unlabelled,
         resumed=trail.resumed,
+        seat=seat,
     )
     parts, history = run_steps(method.fit(job), listener, attend, trail, measure)
     made = replaced(files, files_in(folder, parts))
     return Fitted(recipe, uses, output, folder, made, history, measure.best, measure.less_is_better)
 
 
+def _at_work(
+    uses: Sequence[BaseUse], files: Mapping[str, Path], cache: Path
+) -> tuple[tuple[BaseUse, ...], list[tuple[BaseUse, LoadedBase]]]:
+    """The bases with the runtimes they name, and with their features kept in the cache."""
+    loaded = [(use, load_base(use, files)) for use in uses]
+    bases = [(replace(use, runtime=base.runtime), CachedBase(base, cache)) for use, base in loaded]
+    return tuple(use for use, _ in bases), bases
+
+
 def method_of(recipe: Recipe) -> Method:
     """The method a recipe names."""
     made: Method = registry.load("methods", recipe.method or "")()
     return made
-
-
-def own_options(recipe: Recipe) -> dict[str, Any]:
-    """The options that are the method's, not the base's."""
-    return {name: value for name, value in recipe.options.items() if name not in BASE_OPTIONS}
 
 
 def uses_of(recipe: Recipe, spec: TaskSpec, output: Output) -> tuple[BaseUse, ...]:
@@ -166,7 +167,7 @@ def base_files(
 ) -> dict[str, Path]:
     """Every base's files: the champion's own where it uses the same base, else from the address or learnt anew."""
     files: dict[str, Path] = {}
-    kept, options = _bases_of(champion), _base_options(recipe)
+    kept, options = _bases_of(champion), base_options(recipe)
     for use in uses:
         own: Mapping[str, Path | bytes]
         base = registry.load("bases", use.name)()
@@ -177,23 +178,6 @@ def base_files(
             own = base.fit(use.address, values, options=options, cache=cache, listener=listener)
         files |= files_in(folder, own, f"{use.folder}/" if use.folder else "")
     return files
-
-
-def _base_options(recipe: Recipe) -> dict[str, Any]:
-    """What a recipe's bases are asked: the user's options, and whether int8 features are as good for its method."""
-    method = registry.load("methods", recipe.method or "")
-    if recipe.options.get("precision") == "int8" and (method.needs_network or method.needs_writer):
-        raise InvalidConfig(
-            Text(
-                f"The method {recipe.method!r} tunes the base itself, which int8 does not allow.",
-                f"方法 {recipe.method!r} 会训练基础模型本身，不能使用 int8。",
-            ),
-            Text(
-                "Leave recipe.options.precision out, or use the method head.",
-                "请省略 recipe.options.precision，或使用方法 head。",
-            ),
-        )
-    return {"int8": method.int8, **{k: v for k, v in recipe.options.items() if k in BASE_OPTIONS}}
 
 
 class Features:
@@ -220,6 +204,14 @@ def fits(method: type[Method], spec: TaskSpec, output: Output) -> bool:
     """Whether a method can learn such answers from such columns."""
     readable = method.reads is None or set(spec.kinds.values()) <= set(method.reads)
     return output.kind in method.output_kinds and readable
+
+
+def _suited(data: Data, recipe: Recipe) -> tuple[Method, Recipe, Output]:
+    """The method, the complete recipe and the shape of the answer, if they go together and there is what to learn."""
+    method, output = method_of(recipe), data.task.output(data.spec)
+    _must_fit(method, recipe, data.spec, output)
+    _must_teach(data, output)
+    return method, method.complete(recipe, output), output
 
 
 def _must_fit(method: Method, recipe: Recipe, spec: TaskSpec, output: Output) -> None:

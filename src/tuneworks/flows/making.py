@@ -25,6 +25,7 @@ from tuneworks.flows.held_out import validated
 from tuneworks.flows.ladder import climb, kept
 from tuneworks.flows.plan_run import Plan
 from tuneworks.flows.references import version_of
+from tuneworks.flows.seats import seated
 from tuneworks.flows.trails import Trail, no_trail
 from tuneworks.language.segments import is_chinese
 from tuneworks.reports.cards import model_card
@@ -63,7 +64,7 @@ def make(
     """Fit the plan's recipes in ``folder``, and score the model that is kept on the test rows."""
     began = time.monotonic()
     champion, parent = _champion(workspace, plan.config)
-    climbed = climb(plan, partial(_fit, workspace, plan, champion, trails), folder, listener)
+    climbed = climb(plan, partial(_fit, workspace, run, plan, champion, trails), folder, listener)
     fitted, plan = climbed.fitted, climbed.plan
     model = fitted.open(plan.data.spec)
     scores = run_model(model, plan.data.test, workspace.cache, listener)
@@ -81,6 +82,7 @@ def make(
 
 def _fit(
     workspace: Workspace,
+    run: Run,
     plan: Plan,
     champion: Model | None,
     trails: Callable[[Recipe], Trail],
@@ -89,15 +91,17 @@ def _fit(
     listener: Listener,
 ) -> Fitted:
     """One rung: a recipe fitted, with its measure on validation rows where there are others to choose from."""
-    fitted = fit(
-        plan.data,
-        recipe,
-        folder=folder,
-        cache=workspace.cache,
-        champion=champion,
-        listener=listener,
-        trails=trails,
-    )
+    with seated(workspace, run, plan) as seat:
+        fitted = fit(
+            plan.data,
+            recipe,
+            folder=folder,
+            cache=workspace.cache,
+            champion=champion,
+            listener=listener,
+            trails=trails,
+            seat=seat,
+        )
     if len(plan.rungs) == 1:
         return fitted
     keep(workspace, plan, recipe, fitted, listener)

@@ -14,8 +14,9 @@ from tuneworks.core.events import Listener, silent, tell
 from tuneworks.core.text import Text
 from tuneworks.core.types import Column, Dataset, DatasetName, Recipe, RunConfig, TaskSpec
 from tuneworks.core.workspace import Workspace
+from tuneworks.flows.base_options import own_options
 from tuneworks.flows.default_bases import default_bases
-from tuneworks.flows.fitting import Data, method_of, own_options
+from tuneworks.flows.fitting import Data, method_of
 from tuneworks.flows.references import dataset_of
 from tuneworks.flows.rows import read_rows
 from tuneworks.flows.rungs import AUTO, rungs_of
@@ -63,8 +64,8 @@ def plan_run(workspace: Workspace, config: RunConfig, listener: Listener = silen
     rows = read_rows(workspace, dataset)
     task = task_of(config.spec, dataset.columns)
     spec, parts = split_rows(task, config.spec, dataset.columns, rows)
-    known = [task.examples(spec, labelled(parts[name], spec)) for name in splits.NAMES]
-    data = Data(task, spec, *known, unlabelled=_unlabelled(task, spec, parts))
+    train, validation, test = (task.examples(spec, labelled(parts[name], spec)) for name in splits.NAMES)
+    data = Data(task, spec, train, validation, test, _unlabelled(task, spec, parts))
     _must_have_rows(data, dataset)
     recipe = complete_recipe(config.recipe, data)
     if recipe.method == AUTO or not method_of(recipe).needs_teacher:

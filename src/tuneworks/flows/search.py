@@ -6,9 +6,10 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
-from tuneworks.core import lifecycle
+from tuneworks.core import lifecycle, registry
 from tuneworks.core.config import with_settings
 from tuneworks.core.events import Listener, silent, tell
 from tuneworks.core.holding import Hold, held
@@ -36,6 +37,7 @@ from tuneworks.statistics.search import importance
 KIND = "search"
 ALLOWED = {"trials": Range(least=1), "seeds": Range(least=1), "workers": Range(least=0)}
 THREADS_A_PROCESS = 2
+TRIALS = TrialProcess.__module__
 
 
 @dataclass(frozen=True)
@@ -150,12 +152,16 @@ def _hands(workspace: Workspace, config: RunConfig) -> Iterator[list[Try]]:
     workers = config.search.workers
     cores = int(os.environ.get("OMP_NUM_THREADS") or len(os.sched_getaffinity(0)))
     count = max(1, cores // THREADS_A_PROCESS) if workers is None else workers
-    processes = [TrialProcess(workspace.root, config, max(1, cores // count)) for _ in range(count)]
+    runner = registry.load("runners", config.search.runner)()
+    words, threads = (str(workspace.root),), max(1, cores // max(1, count))
+    start = partial(runner.hand, workspace, TRIALS, words, threads)
+    processes = [TrialProcess(config, start) for _ in range(count)]
     try:
         yield [*processes] if processes else [Trying(workspace, config)]
     finally:
         for process in processes:
             process.close()
+        runner.close()
 
 
 def _weights(spaces: Mapping[str, Space], trials: Sequence[Trial]) -> dict[str, float]:

@@ -12,7 +12,8 @@ from tuneworks.core.errors import InvalidConfig
 from tuneworks.core.spaces import FORMS, Between, Space, spaces_from
 from tuneworks.core.text import Text
 from tuneworks.core.types import Recipe, RunConfig
-from tuneworks.flows.fitting import method_of, own_options
+from tuneworks.flows.base_options import own_options
+from tuneworks.flows.fitting import method_of
 from tuneworks.flows.rungs import AUTO
 
 RECIPE, OPTIONS = "recipe.", "recipe.options."

@@ -51,6 +51,7 @@ class Searching:
         self.began = self.clock()
         self._sampling = Sampling(self.spaces, whole_numbers(self.spaces, self.config.recipe), self.config.recipe.seed)
         self._turn = threading.RLock()
+        self._foretold = 0.0
         self._free: SimpleQueue[Try] = SimpleQueue()
         for hand in self.hands:
             self._free.put(hand)
@@ -74,7 +75,7 @@ class Searching:
         self._share_out(work)
         done = self.stored()
         if not any(trial.outcome == "measured" for trial in done):
-            raise self._over_budget(done)
+            raise self._over_budget()
         return done
 
     def repeated(self, best: Trial) -> list[float]:
@@ -164,8 +165,9 @@ class Searching:
             with held(self.workspace, run, self.hold.hear) as hold:
                 try:
                     last = hand(order, decide, hold.hear)
-                except OutOfTime as end:
-                    raise stopped(run, "pause") from end
+                except OutOfTime as late:
+                    self._foretold = late.seconds
+                    raise stopped(run, "pause") from late
                 if last is not None:
                     search_trials.note(self.workspace, run, last)
                 search_trials.finish(self.workspace, run)
@@ -211,20 +213,19 @@ class Searching:
         repeats = min(self.config.search.seeds - 1, int(30 * minutes / whole) if whole else 0)
         return self._seconds_left() - whole * (repeats + self.config.search.store)
 
-    def _over_budget(self, trials: Sequence[Trial]) -> OverBudget:
+    def _over_budget(self) -> OverBudget:
         """No trial came to its end in time."""
-        points = [trial.points[-1] for trial in trials if trial.points]
-        seconds = max((point.seconds / point.share for point in points), default=60 * (self.config.budget or 0))
         return OverBudget(
             Text(
-                f"No trial came to its end within {self.config.budget:g} min.",
-                f"在 {self.config.budget:g} 分钟内没有任何试验完成。",
+                f"No trial came to its end within {self.config.budget:g} min; one takes about "
+                f"{self._foretold / 60:.1f} min.",
+                f"在 {self.config.budget:g} 分钟内没有任何试验完成；一次试验约需 {self._foretold / 60:.1f} 分钟。",
             ),
             Text(
                 "Give it more --minutes (the same command goes on from here), fewer epochs, or a quicker method.",
                 "请增大 --minutes（重新执行同一命令会从此处继续）、减少训练轮数，或换用更快的方法。",
             ),
-            seconds,
+            self._foretold,
         )
 
     def _tell(self, number: int) -> None:

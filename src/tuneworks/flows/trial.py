@@ -41,7 +41,11 @@ class GivenUp(Exception):
 
 
 class OutOfTime(Exception):
-    """A trial's time was up before its end."""
+    """A trial's time was up before its end, which it would have reached after about so many seconds."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.seconds = seconds
 
 
 class Trying:
@@ -108,7 +112,7 @@ class Attendant:
             self.shares = self.shares[len(reached) :]
             self._ask(reached, step.validate())
         if self.clock() > self.deadline:
-            raise OutOfTime
+            raise OutOfTime((self.clock() - self.began) / share)
 
     @property
     def last(self) -> Measured:

@@ -9,16 +9,15 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 import traceback
 from collections.abc import Callable
-from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from tuneworks.core.errors import RunFailed, TuneworksError
 from tuneworks.core.events import Listener
+from tuneworks.core.hands import Hand
 from tuneworks.core.records import from_plain, to_json
 from tuneworks.core.text import Text
 from tuneworks.core.trials import Measured
@@ -26,7 +25,7 @@ from tuneworks.core.types import Event, RunConfig
 from tuneworks.core.workspace import Workspace
 from tuneworks.flows.trial import GoesOn, Order, OutOfTime, Trying
 
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+LAST_SECONDS = 10.0
 SECONDS_BETWEEN_EVENTS = 0.5
 
 
@@ -37,18 +36,17 @@ class Hangup(Exception):
 class Line:
     """Values to and from another process, a line of JSON each."""
 
-    def __init__(self, incoming: IO[bytes], outgoing: IO[bytes]) -> None:
-        self._incoming, self._outgoing = incoming, outgoing
+    def __init__(self, read: Callable[[], bytes], write: Callable[[bytes], object]) -> None:
+        self._read, self._write = read, write
 
     def send(self, value: Any) -> None:
         try:
-            self._outgoing.write(to_json(value).encode() + b"\n")
-            self._outgoing.flush()
+            self._write(to_json(value).encode() + b"\n")
         except (OSError, ValueError) as error:
             raise Hangup from error
 
     def receive(self) -> Any:
-        line = self._incoming.readline()
+        line = self._read()
         if not line.endswith(b"\n"):
             raise Hangup
         return json.loads(line)
@@ -57,9 +55,9 @@ class Line:
 class TrialProcess:
     """Tries one recipe after another in a process; started with the first, and anew after one that killed it."""
 
-    def __init__(self, root: Path, config: RunConfig, threads: int) -> None:
-        self._root, self._config, self._threads = root, config, threads
-        self._process: subprocess.Popen[bytes] | None = None
+    def __init__(self, config: RunConfig, start: Callable[[], Hand]) -> None:
+        self._config, self._start = config, start
+        self._hand: Hand | None = None
 
     def __call__(self, order: Order, goes_on: GoesOn, listener: Listener) -> Measured | None:
         """As ``Trying``; raises ``RunFailed`` where the process ended before it answered."""
@@ -79,31 +77,22 @@ class TrialProcess:
 
     def close(self) -> None:
         """End the process, in the midst of a trial too."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.communicate()
-        self._process = None
+        self._end(0.0)
 
     def _line(self) -> Line:
-        if self._process is None:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", __name__, str(self._root), str(os.getpid())],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                env={**os.environ, **dict.fromkeys(THREADS, str(self._threads))},
-            )
-            self._open().send(self._config)
-        return self._open()
+        if self._hand is not None:
+            return Line(self._hand.readline, self._hand.write)
+        self._hand = self._start()
+        line = Line(self._hand.readline, self._hand.write)
+        line.send(self._config)
+        return line
 
-    def _open(self) -> Line:
-        assert self._process is not None
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        return Line(self._process.stdout, self._process.stdin)
+    def _end(self, patience: float) -> int | None:
+        hand, self._hand = self._hand, None
+        return hand.end(patience) if hand else None
 
     def _died(self) -> RunFailed:
-        code = self._process.wait() if self._process else None
-        self.close()
+        code = self._end(LAST_SECONDS)
         return RunFailed(
             Text(
                 f"The trial's process ended with code {code} (-9: killed, often for want of memory).",
@@ -119,7 +108,7 @@ def _done(value: Any) -> Measured | None:
 
 
 def _late(value: Any) -> None:
-    raise OutOfTime
+    raise OutOfTime(value)
 
 
 def _refused(value: Any) -> None:
@@ -148,8 +137,8 @@ def work(line: Line, root: str, search: int) -> None:
             try:
                 trying = trying or Trying(workspace, config)
                 line.send(["done", trying(order, _asking(line), _telling(line, search))])
-            except OutOfTime:
-                line.send(["late", None])
+            except OutOfTime as late:
+                line.send(["late", late.seconds])
             except TuneworksError as error:
                 line.send(["refused", {"problem": error.problem, "fix": error.fix}])
             except Hangup:
@@ -182,13 +171,19 @@ def _telling(line: Line, search: int) -> Listener:
     return listen
 
 
-def main(root: str, search: str) -> None:
+def main(root: str) -> None:
     """The process: what it prints goes to standard error, for standard output is the line."""
+    search = os.getppid()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    line = Line(sys.stdin.buffer, os.fdopen(os.dup(1), "wb"))
+    outgoing = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
+
+    def write(line: bytes) -> None:
+        outgoing.write(line)
+        outgoing.flush()
+
     try:
-        work(line, root, int(search))
+        work(Line(sys.stdin.buffer.readline, write), root, search)
     except Hangup:
         os._exit(0)
 

@@ -20,6 +20,7 @@ from tuneworks.flows.evaluate import write_report
 from tuneworks.flows.making import Made, make
 from tuneworks.flows.plan_run import Plan, plan_run
 from tuneworks.flows.references import run_of
+from tuneworks.flows.seats import assist, placed
 from tuneworks.flows.tensorboard import told_to_tensorboard
 from tuneworks.flows.trails import Trails
 from tuneworks.serving.folders import store_parts
@@ -31,8 +32,13 @@ MOST_CLAIMS = 5
 def do(workspace: Workspace, run: Run, listener: Listener = silent, *, plan: Plan | None = None) -> Run:
     """Claim a queued run and do its work in this process; the run as it ended. ``plan``: where it is known already.
 
+    Of several processes that a runner started for the run, all but the first lend that one a hand.
     An error ends the run and reaches the caller: ``RunStopped`` where somebody paused or cancelled it.
     """
+    seat = placed()
+    if seat is not None and seat.rank:
+        assist(workspace, run, seat)
+        return run
     with told_to_tensorboard(listener) as heard:
         claimed = lifecycle.claim(workspace, run)
         try:

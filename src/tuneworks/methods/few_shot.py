@@ -1,9 +1,9 @@
-"""A handful of rows a label: a head that also learns from the labels' own names, on features computed once."""
+"""A handful of rows a label: a head that also learns from the labels' own names, after contrast if that is asked for."""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tuneworks.core.asking import Examples
 from tuneworks.core.contracts import Job, Method, Parts, Step
+from tuneworks.core.errors import InvalidConfig
 from tuneworks.core.ranges import Range, check_values
 from tuneworks.core.text import Text
 from tuneworks.statistics import features, linear
@@ -20,8 +21,10 @@ from tuneworks.statistics.features import Block, Floats, Scale
 from tuneworks.statistics.joining import joined
 from tuneworks.statistics.linear import LinearHead, load_head
 from tuneworks.statistics.shapes.shape import shape_of
+from tuneworks.statistics.views import roles_of
 
 FOLDS = 5
+RATE = 1e-4  # of the contrast
 ITERATIONS = 60  # enough to choose by
 CHOOSING = Text("choosing by folds", "按折选择")
 
@@ -32,15 +35,19 @@ class Options:
 
     ``strengths``: inverse regularisation strengths to choose from by folds. ``label_names``: whether each label's name
     is one more row to learn from; by default where folds say so. ``sentences``: label -> a sentence that says it
-    better than its name, in which underscores are read as spaces.
+    better than its name, in which underscores are read as spaces. ``contrast_epochs``: how often the top ``layers`` of
+    the first base that has a network see the rows before, drawing those of one label together.
     """
 
     strengths: tuple[float, ...] = (3.0, 10.0, 30.0, 100.0)
     label_names: bool | None = None
     sentences: Mapping[str, str] = field(default_factory=dict)
+    contrast_epochs: int = 0
+    layers: int = 2
 
     def __post_init__(self) -> None:
-        check_values(self, {"strengths": Range(above=0)}, "recipe.options.")
+        allowed = {"strengths": Range(above=0), "contrast_epochs": Range(least=0), "layers": Range(least=1)}
+        check_values(self, allowed, "recipe.options.")
 
 
 @dataclass(frozen=True, order=True)
@@ -74,7 +81,6 @@ class FewShot(Method):
     Options = Options
     output_kinds = ("classes", "multi_label")
     reads = ("text",)
-    int8 = True
 
     def fit(self, job: Job) -> Generator[Step, None, Parts]:
         options = Options(**job.recipe.options)
@@ -90,11 +96,14 @@ class FewShot(Method):
             choices.append(_Folds(job, examples, rows, None).choice(max(choices).strength))
             yield Step(total - 1, total, CHOOSING, {"validation": choices[-1].measured})
         best = max(choices)
+        tuned: Mapping[str, bytes] = {}
+        if options.contrast_epochs:
+            rows, names, tuned = yield from _contrasted(job, options, examples, rows, names)
         task, scales = _problem(job, rows, names if best.named else None)
         head = linear.to_head(task, linear.fit(task, best.strength), scales, best.temperature)
         values = {"strength": best.strength, "label_names": float(best.named), "validation": best.measured}
         yield Step(total, total, Text("fitted", "拟合完成"), values)
-        return {linear.FILE: linear.save_head(head, _link(job))}
+        return {linear.FILE: linear.save_head(head, _link(job)), **tuned}
 
     def load(self, files: Mapping[str, Path]) -> LinearHead:
         return load_head(files)
@@ -117,11 +126,16 @@ def _names(job: Job, options: Options) -> _Rows | None:
     """The labels' names as rows, each of its own label; none where stretches are marked, which a name has not."""
     if options.label_names is False or job.train.marks is not None:
         return None
-    said = [options.sentences.get(label, label.replace("_", " ")) for label in job.spec.labels]
+    said = _said(job, options)
     count = len(said)
     targets = np.arange(count) if _link(job) == "softmax" else np.eye(count, dtype=np.float32)
     named = Examples(dict.fromkeys(job.train.inputs, said), [{}] * count, targets)
     return _Rows(job.features(named), targets)
+
+
+def _said(job: Job, options: Options) -> list[str]:
+    """What each label is called."""
+    return [options.sentences.get(label, label.replace("_", " ")) for label in job.spec.labels]
 
 
 class _Folds:
@@ -160,6 +174,47 @@ def _folds(targets: NDArray[Any], seed: int) -> NDArray[np.int64]:
     made = np.empty(len(targets), np.int64)
     made[order] = np.arange(len(targets)) % FOLDS
     return made
+
+
+def _contrasted(
+    job: Job, options: Options, examples: Examples, rows: _Rows, names: _Rows | None
+) -> Generator[Step, None, tuple[_Rows, _Rows | None, Mapping[str, bytes]]]:
+    """Rows and names as the encoder sees them once it was trained by contrast, and its files."""
+    from tuneworks.neural.contrast import Contrast, contrasted, pooled
+    from tuneworks.neural.whole import whole_files
+
+    place = next((i for i, (_, base) in enumerate(job.bases) if base.has_network), None)
+    if place is None or job.train.marks is not None:
+        raise _no_contrast()
+    use, base = job.bases[place]
+    encoder = base.network()
+    role = roles_of(use, job.spec)[0]
+    values = [*examples.inputs[role], *(_said(job, options) if names is not None else ())]
+    learnt = rows if names is None else rows.over(names)
+    holds = np.eye(job.output.size)[learnt.targets] if learnt.targets.ndim == 1 else learnt.targets
+    how = Contrast(options.contrast_epochs, options.layers, job.recipe.learning_rate or RATE, job.recipe.seed)
+    pieces = encoder.pieces(values)
+    yield from contrasted(encoder, pieces, holds, how, job.cache)
+    seen = pooled(encoder, pieces)
+    learnt = replace(learnt, blocks=[seen if i == place else block for i, block in enumerate(learnt.blocks)])
+    prefix = f"{use.folder}/" if use.folder else ""
+    files = {f"{prefix}{name}": part for name, part in whole_files(encoder).items()}
+    count = len(rows.targets)
+    split = learnt.take(np.arange(count)), None if names is None else learnt.take(np.arange(count, len(values)))
+    return *split, files
+
+
+def _no_contrast() -> InvalidConfig:
+    return InvalidConfig(
+        Text(
+            "contrast_epochs trains an encoder on whole texts; this recipe has none.",
+            "contrast_epochs 会在整段文本上训练编码器，而此配方中没有可训练的编码器。",
+        ),
+        Text(
+            "Choose an encoder with --base, or leave recipe.options.contrast_epochs out.",
+            "请用 --base 选择一个编码器，或去掉 recipe.options.contrast_epochs。",
+        ),
+    )
 
 
 def _problem(job: Job, rows: _Rows, names: _Rows | None) -> tuple[linear.Problem, list[Scale]]:

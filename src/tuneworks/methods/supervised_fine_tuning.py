@@ -19,7 +19,7 @@ from tuneworks.core.types import Output, Recipe
 from tuneworks.neural.batches import Batch, batches_of
 from tuneworks.neural.loop import Schedule, Training, Ways
 from tuneworks.neural.pieces import Piece
-from tuneworks.neural.tuning import work_of
+from tuneworks.neural.training_state import work_of
 from tuneworks.neural.writer import WEIGHTS_FILE, Writer, weights_of
 from tuneworks.neural.writing import WritingHead, must_know, one_writer
 

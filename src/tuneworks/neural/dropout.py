@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 RANGE = 2**15
 _thread = threading.local()
@@ -23,10 +24,12 @@ class Dropout(nn.Dropout):
 def dropped(states: Tensor, share: float) -> Tensor:
     """States of which a share is 0, at random, and the others are larger for it: the expectation stays.
 
-    The share is exact to 1 in 32,768. One random number of 64 bits serves four states.
+    On a CPU the share is exact to 1 in 32,768, and one random number of 64 bits serves four states.
     """
     if not share:
         return states
+    if states.device.type != "cpu":
+        return functional.dropout(states, share)
     count = states.numel()
     numbers = torch.empty((count + 3) // 4, dtype=torch.int64).random_(generator=getattr(_thread, "generator", None))
     drawn = numbers.view(torch.int16)[:count].view(states.shape).bitwise_and_(RANGE - 1).to(states.dtype)

@@ -15,9 +15,11 @@ from torch import Tensor, nn
 from tuneworks.core.asking import Examples
 from tuneworks.core.contracts import Job
 from tuneworks.core.types import Output
+from tuneworks.neural import heads
 from tuneworks.neural.batches import Batch
 from tuneworks.neural.chains import ChainHead
 from tuneworks.neural.devices import device, numbers_of
+from tuneworks.neural.dropout import with_own_dropout
 from tuneworks.neural.encoder import Encoder
 from tuneworks.neural.losses import Truth
 from tuneworks.neural.together import ALONE, Together
@@ -110,6 +112,19 @@ class Side:
         """What the sums are divided by so that their probabilities can be believed; 1 where the link gives none."""
         fit = TEMPERATURES.get(self.link)
         return fit(self, self.sums(network)) if fit else 1.0
+
+
+def network_of(train: Side, dropout: float, link: str) -> Network:
+    """The encoder and a head whose sums the link reads."""
+    size = train.output.size
+    network = Network(train.view, size, dropout)
+    if link == heads.LINK:
+        network.head = heads.CumulativeHead(train.view.width, size)
+    if link == chains.LINK:
+        usual = chains.usual_transitions(train.targets, train.view.lengths, size)
+        network.head = ChainHead(train.view.width, usual)
+    with_own_dropout(network)
+    return network.to(device())
 
 
 def link_of(output: Output) -> str:

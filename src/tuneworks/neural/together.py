@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from tuneworks.core.contracts import Seat
-from tuneworks.core.errors import InvalidConfig
+from tuneworks.core.errors import InvalidConfig, ProcessLost
 from tuneworks.core.text import Text
 from tuneworks.neural.devices import CPU, device
 from tuneworks.statistics.features import Floats
@@ -43,7 +43,8 @@ class Together:
             return numbers
         from accelerate.utils import reduce
 
-        summed: Tensor = reduce(numbers, "sum")
+        with _all_there():
+            summed: Tensor = reduce(numbers, "sum")
         return summed
 
     def filled(self, rows: Floats) -> Floats:
@@ -73,7 +74,7 @@ class Together:
         if self.size > 1:
             from accelerate.utils import broadcast
 
-            with torch.no_grad():
+            with torch.no_grad(), _all_there():
                 for weight in weights:
                     weight.copy_(broadcast(weight.detach().clone()))
 
@@ -113,7 +114,7 @@ def joined(seat: Seat | None) -> Iterator[Together]:
     own = max(1, threads // seat.sharing)
     with _one_at_a_time:
         seat.meet()
-        with _environment(seat, own):
+        with _environment(seat, own), _all_there():
             state = _begun()
         torch.set_num_threads(own)
         try:
@@ -142,6 +143,15 @@ def _begun() -> Any:
 
     on_processor = device().type == CPU
     return PartialState(cpu=on_processor, backend="gloo" if on_processor else None, timeout=LONGEST_WAIT)
+
+
+@contextmanager
+def _all_there() -> Iterator[None]:
+    """What torch says where a process does not answer, as the error it is."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise ProcessLost from error
 
 
 @contextmanager

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -17,8 +17,12 @@ from safetensors.torch import load, save
 from torch import Tensor
 from torch.optim import Optimizer
 
+from tuneworks.core.contracts import Job
 from tuneworks.core.errors import InvalidConfig
+from tuneworks.core.files import sha256_of_bytes
+from tuneworks.core.records import to_json
 from tuneworks.core.text import Text, plain
+from tuneworks.neural.pieces import Piece
 
 PLACE, TENSORS, BEST = "training.json", "training.safetensors", "best.safetensors"
 RANDOM = "random"
@@ -62,6 +66,12 @@ class State:
     moments: Mapping[int, Mapping[str, Tensor]]
     random: Tensor
     best: Tensors | None
+
+
+def work_of(job: Job, pieces: Sequence[Piece], targets: bytes = b"") -> str:
+    """A hash of what a training is made of: recipe, base, pieces, targets."""
+    seen = [to_json(job.recipe), job.bases[0][1].fingerprint, repr([piece.ids for piece in pieces])]
+    return sha256_of_bytes("\n".join(map(str, seen)).encode() + targets)[:16]
 
 
 def written(

@@ -16,15 +16,12 @@ from torch import Tensor
 
 from tuneworks.core.contracts import Job, Parts, Step
 from tuneworks.core.errors import InvalidConfig
-from tuneworks.core.files import sha256_of_bytes
-from tuneworks.core.records import to_json
 from tuneworks.core.text import Text
 from tuneworks.core.types import Recipe
 from tuneworks.neural import chains, heads
 from tuneworks.neural.batches import Batch
 from tuneworks.neural.class_balance import WEIGHTS, drawn_alike
 from tuneworks.neural.devices import device, numbers_of, workers
-from tuneworks.neural.dropout import with_own_dropout
 from tuneworks.neural.encoder import Encoder
 from tuneworks.neural.frozen import below
 from tuneworks.neural.loop import Schedule, Training, Ways, plain_gradients
@@ -33,12 +30,12 @@ from tuneworks.neural.optimisers import RATE_BESIDE_ADAMW
 from tuneworks.neural.options import TuningOptions
 from tuneworks.neural.pieces import Piece
 from tuneworks.neural.regularisers import DIVERGENCES, Adversary, twice
-from tuneworks.neural.sides import Network, Side, in_unit, link_of, targets_of, unit_of
+from tuneworks.neural.sides import Network, Side, in_unit, link_of, network_of, targets_of, unit_of
 from tuneworks.neural.start import start
 from tuneworks.neural.together import Together, joined, must_be_alone
+from tuneworks.neural.training_state import work_of
 from tuneworks.neural.vocabulary import compacted
 from tuneworks.statistics import linear
-from tuneworks.statistics.chains import usual_transitions
 from tuneworks.statistics.label_issues import believed_rows
 
 EPOCHS = 3
@@ -109,7 +106,7 @@ def _tuned(job: Job, options: TuningOptions, adapt: Adapt, together: Together) -
         if options.label_noise is not None:
             believed = believed_rows(job.output, job.features(job.train), train.targets, job.recipe)
             train.believed = torch.from_numpy(believed).to(device())
-        network = _network(train, options.dropout, link)
+        network = network_of(train, options.dropout, link)
         if link == chains.LINK:
             loss = network.head.loss
         if options.start_from_linear and not job.resumed:
@@ -131,19 +128,6 @@ def _tuned(job: Job, options: TuningOptions, adapt: Adapt, together: Together) -
         linear.FILE: _head(network, validation),
         **{f"{prefix}{name}": part for name, part in adapted.parts().items()},
     }
-
-
-def _network(train: Side, dropout: float, link: str) -> Network:
-    """The encoder and a head whose sums the link reads."""
-    size = train.output.size
-    network = Network(train.view, size, dropout)
-    if link == heads.LINK:
-        network.head = heads.CumulativeHead(train.view.width, size)
-    if link == chains.LINK:
-        usual = usual_transitions(train.targets, train.view.lengths, size)
-        network.head = chains.ChainHead(train.view.width, usual)
-    with_own_dropout(network)
-    return network.to(device())
 
 
 def one_encoder(job: Job) -> tuple[str, Encoder]:
@@ -249,9 +233,8 @@ def _weights(job: Job, options: TuningOptions) -> Tensor | None:
             ),
             Text("Leave recipe.options.class_weights out.", "请去掉 recipe.options.class_weights。"),
         )
-    return torch.from_numpy(weigh(targets_of(job.output, job.train), job.output.size, options.class_weights)).to(
-        device()
-    )
+    weights = weigh(targets_of(job.output, job.train), job.output.size, options.class_weights)
+    return torch.from_numpy(weights).to(device())
 
 
 def _ways(job: Job, options: TuningOptions, adapted: Adapted, train: Side, together: Together) -> Ways:
@@ -280,12 +263,6 @@ def _drawing(job: Job, train: Side) -> Callable[[int], Sequence[Piece]]:
     pieces = train.view.pieces
     classes = train.targets[[piece.example for piece in pieces]]
     return lambda epoch: drawn_alike(pieces, classes, seed=job.recipe.seed * 1000 + epoch)
-
-
-def work_of(job: Job, pieces: Sequence[Piece], targets: bytes = b"") -> str:
-    """A hash of what a training is made of: recipe, base, pieces, targets."""
-    seen = [to_json(job.recipe), job.bases[0][1].fingerprint, repr([piece.ids for piece in pieces])]
-    return sha256_of_bytes("\n".join(map(str, seen)).encode() + targets)[:16]
 
 
 def _head(network: Network, validation: Side) -> bytes:
