@@ -131,11 +131,9 @@ def _precision(files: Mapping[str, Path | bytes], options: Mapping[str, Any]) ->
 
 
 def _can_draw(files: Mapping[str, Path | bytes]) -> bool:
-    """Whether the encoder has an int8 form: the last layer of a stock family, without an adapter."""
-    path, stated = files["config.json"], files[SETTINGS_FILE]
-    settings = Settings.from_json(stated if isinstance(stated, bytes) else stated.read_bytes())
-    plain = not settings.layers and ADAPTER_SETTINGS not in files
-    return plain and isinstance(path, Path) and shape_of(read_object(path)) is not None
+    """Whether the encoder has an int8 form: a stock family without an adapter."""
+    path = files["config.json"]
+    return isinstance(path, Path) and ADAPTER_SETTINGS not in files and shape_of(read_object(path)) is not None
 
 
 def _installed() -> bool:

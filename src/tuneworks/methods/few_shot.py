@@ -1,4 +1,4 @@
-"""A handful of rows a label: a head that also learns from the labels' own names, after contrast if that is asked for."""
+"""A handful of rows a label: a head that learns from the labels' names too, after contrast if that is asked for."""
 
 from __future__ import annotations
 

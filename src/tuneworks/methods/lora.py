@@ -47,7 +47,6 @@ class Lora(Method):
     output_kinds = tuple(LEARNING_RATES)
     reads = ("text",)
     needs_network = True
-    rung = 4
 
     def complete(self, recipe: Recipe, output: Output) -> Recipe:
         return completed(super().complete(recipe, output), LEARNING_RATES, output.kind)

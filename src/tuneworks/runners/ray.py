@@ -1,5 +1,8 @@
 """Work on a Ray cluster: one that is started for it and ends with it, or the one that RAY_ADDRESS names."""
 
+# ruff: noqa: E402
+# Ray reads how it is guarded when it is imported.
+
 from __future__ import annotations
 
 import ipaddress
@@ -17,12 +20,20 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-ADDRESS = "RAY_ADDRESS"
+ADDRESS, TOKEN = "RAY_ADDRESS", secrets.token_hex(32)
+OUR_OWN = {
+    "RAY_AUTH_MODE": "token",
+    "RAY_AUTH_TOKEN": TOKEN,
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+}
+"""How a cluster of our own is started: guarded by a token, telling nobody, and listening on loopback alone."""
 if ADDRESS not in os.environ:
-    os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # a cluster of our own listens on loopback alone
+    os.environ |= OUR_OWN
 
-import ray  # noqa: E402
-from ray.exceptions import RayError  # noqa: E402
+import ray
+from ray._raylet import AuthenticationMode, get_authentication_mode
+from ray.exceptions import RayError
 
 from tuneworks.core.errors import InvalidConfig, ProcessLost, Unavailable
 from tuneworks.core.events import Listener
@@ -37,7 +48,6 @@ from tuneworks.core.workspace import Workspace
 PROGRAM = "tuneworks.flows.far"
 SEAT = "TUNEWORKS_SEAT"
 LOOPBACK = "127.0.0.1"
-TOKEN = secrets.token_hex(32)
 LAST_STEP_SECONDS = 60.0
 OBJECTS_BYTES = 80 * 2**20
 HOST = re.compile(r"(?:\w+://)?(?P<host>\[.*\]|[^:/]*)")
@@ -213,9 +223,9 @@ def must_be_safe(address: str | None, workspace: Workspace) -> None:
     if not (workspace.store.shared and workspace.blobs.shared):
         raise InvalidConfig(
             Text(
-                f"Other hosts of the cluster {address} cannot reach this workspace: its store is an SQLite file and its "
-                f"blobs are files of this machine ({workspace.root}).",
-                f"集群 {address} 的其他主机无法访问此工作区：其数据库是 SQLite 文件，数据块是本机文件（{workspace.root}）。",
+                f"Other hosts of the cluster {address} cannot reach the workspace {workspace.root}: its store is an "
+                "SQLite file, and its blobs are files of this machine.",
+                f"集群 {address} 的其他主机无法访问工作区 {workspace.root}：其数据库是 SQLite 文件，数据块是本机文件。",
             ),
             Text(
                 f"Unset {ADDRESS}: then a cluster is started on this machine.",
@@ -235,7 +245,7 @@ def _is_here(address: str) -> bool:
 
 
 def _has_token() -> bool:
-    named = os.environ.get("RAY_AUTH_TOKEN") or os.environ.get("RAY_AUTH_TOKEN_PATH")
+    named = os.environ.get("RAY_AUTH_TOKEN") not in (None, "", TOKEN) or os.environ.get("RAY_AUTH_TOKEN_PATH")
     kept = (Path.home() / ".ray" / "auth_token").is_file()
     return os.environ.get("RAY_AUTH_MODE") == "token" and bool(named or kept)
 
@@ -247,16 +257,20 @@ def _elsewhere(address: str) -> Callable[[], None]:
 
 
 def _our_own() -> Callable[[], None]:
-    """Start a cluster on this machine, guarded by a token; what is called in the end stops it."""
-    before, folder = dict(os.environ), tempfile.mkdtemp(prefix="ray-")
-    os.environ |= {"RAY_AUTH_MODE": "token", "RAY_USAGE_STATS_ENABLED": "0"}
-    os.environ.setdefault("RAY_AUTH_TOKEN", TOKEN)
+    """Start a cluster on this machine; what is called in the end stops it."""
+    if get_authentication_mode() != AuthenticationMode.TOKEN:
+        raise Unavailable(
+            Text(
+                "Ray was imported in this process before, without RAY_AUTH_MODE=token.",
+                "此进程此前已导入 Ray，且未设置 RAY_AUTH_MODE=token。",
+            ),
+            Text("Set it before Ray is imported, or start anew.", "请在导入 Ray 之前设置该变量，或重新启动进程。"),
+        )
+    folder = tempfile.mkdtemp(prefix="ray-")
 
     def stop() -> None:
         ray.shutdown()
         shutil.rmtree(folder, ignore_errors=True)
-        os.environ.clear()
-        os.environ |= before
 
     try:
         _begin(
