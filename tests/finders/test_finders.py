@@ -111,7 +111,9 @@ def test_spans_beyond_crossed_and_loose_are_told_apart() -> None:
 
 
 def test_labels_that_look_wrong_are_named_with_their_rows() -> None:
-    texts = [f"{'the room was clean and quiet' if i % 2 else 'dirty and loud all night'} {'!' * (i % 5)}" for i in range(300)]
+    texts = [
+        f"{'the room was clean and quiet' if i % 2 else 'dirty and loud all night'} {'!' * (i % 5)}" for i in range(300)
+    ]
     rows = [{"text": text, "label": ("no", "yes")[i % 2]} for i, text in enumerate(texts)]
     for wrong in (10, 121, 250):
         rows[wrong]["label"] = ("yes", "no")[wrong % 2]

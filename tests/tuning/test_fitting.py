@@ -106,7 +106,9 @@ def test_a_champions_encoder_is_kept_where_its_address_is_gone(tiny: str, tmp_pa
     made = fitted(data, Recipe(f"path:{moved}", "head"), tmp_path / "first")
     for name, path in made.files.items():
         (tmp_path / "first" / name).write_bytes(path.read_bytes())
-    champion = replace(made, files={n: tmp_path / "first" / n for n in made.files}, folder=tmp_path / "first").open(data.spec)
+    champion = replace(made, files={n: tmp_path / "first" / n for n in made.files}, folder=tmp_path / "first").open(
+        data.spec
+    )
     for path in moved.iterdir():
         path.unlink()
     again = fitted(data, Recipe(f"path:{moved}", "head"), tmp_path / "second", champion=champion)

@@ -42,7 +42,9 @@ ROWS = [
 
 def parts_of(**options: Any) -> dict[str, list[Any]]:
     task = registry.load("tasks", "token-classification")()
-    spec, parts = split_rows(task, TaskSpec(task="token-classification", options=options), COLUMNS, ROWS)
+    spec, parts = split_rows(
+        task, TaskSpec(task="token-classification", options={"document": "document", **options}), COLUMNS, ROWS
+    )
     assert sum(len(task.examples(spec, rows).rows) for rows in parts.values())
     return parts
 

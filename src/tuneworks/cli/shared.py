@@ -46,8 +46,8 @@ runner = option(
     metavar="RUNNER",
     default="inline",
     about=Text(
-        "Where the work is done: inline (here), process (a process of its own), worker (tuneworks work).",
-        "在哪里执行：inline（本进程）、process（独立进程）、worker（由 tuneworks work 执行）。",
+        "Where the work is done: inline (here), process (a process of its own), worker (tuneworks work), ray.",
+        "在哪里执行：inline（本进程）、process（独立进程）、worker（由 tuneworks work 执行）、ray。",
     ),
 )
 rows_from = option(

@@ -41,8 +41,8 @@ def tune(
 
     Where no method is named they are tried from cheap to dear, until one surely meets the ``goal`` or the ``budget``
     (minutes) is spent. Arguments override ``config``; ``settings`` are dotted keys such as ``{"recipe.epochs": 3}``.
-    ``runner``: where the work is done: ``inline`` (here), ``process`` (in a process of its own) or ``worker`` (whoever
-    runs ``work``).
+    ``runner``: where the work is done: ``inline`` (here), ``process`` (in a process of its own), ``worker`` (whoever
+    runs ``work``) or ``ray`` (on a Ray cluster).
     """
     workspace = workspace or Workspace.open()
     asked = asked_of(config or RunConfig(), dataset, target, task, base, method, name)

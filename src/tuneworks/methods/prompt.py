@@ -71,7 +71,7 @@ class Prompt(Method):
 def _some_words(encoder: Encoder, count: int) -> torch.Tensor:
     words: Any = encoder.model.get_input_embeddings()
     with torch.no_grad():
-        return torch.Tensor(words(torch.randint(words.num_embeddings, (count,)))).clone()
+        return torch.Tensor(words(torch.randint(words.num_embeddings, (count,)).to(words.weight.device))).clone()
 
 
 def _with_room(encoder: Encoder, tokens: int) -> Any:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tuneworks.neural.devices import device
 from tuneworks.neural.pieces import Piece, grouped
 
 
@@ -67,12 +68,12 @@ class Batch:
         lengths = torch.tensor([run.length for run in self.runs]).repeat_interleave(
             torch.tensor([run.pieces for run in self.runs])
         )
-        return torch.arange(self.runs[0].length)[None, :] < lengths[:, None]
+        return (torch.arange(self.runs[0].length)[None, :] < lengths[:, None]).to(self.ids.device)
 
     def padded(self, pad: int) -> tuple[Tensor, Tensor]:
         """The stream's pieces as a table of ids (B, L), and which of it are tokens (B, L)."""
         inside = self.inside()
-        ids = torch.full(inside.shape, pad)
+        ids = self.ids.new_full(inside.shape, pad)
         ids[inside] = self.ids
         return ids, inside
 
@@ -93,14 +94,14 @@ def batch_of(pieces: Sequence[Piece]) -> Batch:
     tokens, owners, counts = _unit_maps(pieces, begins.tolist())
     return Batch(
         tuple(pieces),
-        torch.tensor([token for piece in stream for token in piece.ids]),
-        torch.cat([torch.arange(run.length).repeat(run.pieces) for run in runs]),
+        torch.tensor([token for piece in stream for token in piece.ids], device=device()),
+        torch.cat([torch.arange(run.length).repeat(run.pieces) for run in runs]).to(device()),
         runs,
-        torch.from_numpy(np.argsort(order)),
+        torch.from_numpy(np.argsort(order)).to(device()),
         len(counts),
-        tokens,
-        owners,
-        counts,
+        tokens.to(device()),
+        owners.to(device()),
+        counts.to(device()),
     )
 
 

@@ -18,6 +18,7 @@ from torch.nn import functional
 from tuneworks.core.contracts import Step
 from tuneworks.core.text import Text
 from tuneworks.neural.batches import Batch, batch_of
+from tuneworks.neural.devices import device, numbers_of
 from tuneworks.neural.encoder import Encoder
 from tuneworks.neural.frozen import below
 from tuneworks.neural.optimisers import Rates, layers_below_top, optimiser_of, share_of_rate
@@ -57,7 +58,7 @@ def contrasted(
     with below(encoder, frozen, pieces, cache) as filling:
         for done, total in filling:
             yield Step(done, total, Text("frozen layers read once", "冻结层只计算一次"))
-        yield from _trained(encoder, pieces, torch.from_numpy(holds.astype(np.float32)), how)
+        yield from _trained(encoder, pieces, torch.from_numpy(holds.astype(np.float32)).to(device()), how)
 
 
 def pooled(encoder: Encoder, pieces: list[Piece]) -> Floats:
@@ -65,7 +66,7 @@ def pooled(encoder: Encoder, pieces: list[Piece]) -> Floats:
     made = np.zeros((len(pieces), encoder.width), np.float32)
 
     def encode(batch: Batch) -> None:
-        made[batch.examples] = encoder.pooled(batch).numpy()
+        made[batch.examples] = numbers_of(encoder.pooled(batch))
 
     for _ in side_by_side(encode, encoder.batches(pieces, TOKENS_AT_ONCE)):
         pass
@@ -75,7 +76,7 @@ def pooled(encoder: Encoder, pieces: list[Piece]) -> Floats:
 def _trained(encoder: Encoder, pieces: list[Piece], holds: Tensor, how: Contrast) -> Generator[Step, None, None]:
     torch.manual_seed(how.seed)
     random = np.random.default_rng(how.seed)
-    batches = [batch for _ in range(how.epochs) for batch in _batches(holds.numpy(), random)]
+    batches = [batch for _ in range(how.epochs) for batch in _batches(numbers_of(holds), random)]
     optimiser = optimiser_of("adamw", encoder, Rates(how.learning_rate, how.learning_rate, how.weight_decay))
     learning = [weight for weight in encoder.parameters() if weight.requires_grad]
     rates = [group["lr"] for group in optimiser.param_groups]
@@ -106,7 +107,7 @@ def _batches(holds: NDArray[np.float32], random: np.random.Generator) -> Iterato
 def _loss(features: Tensor, holds: Tensor) -> Tensor:
     """The mean over rows that have mates in the batch of how improbable these are among all others."""
     pooled = functional.normalize(features, dim=1)
-    itself = torch.eye(len(pooled), dtype=torch.bool)
+    itself = torch.eye(len(pooled), dtype=torch.bool, device=pooled.device)
     logs = functional.log_softmax((pooled @ pooled.T / TEMPERATURE).masked_fill(itself, NEVER), dim=1)
     mates = ((holds @ holds.T > 0) & ~itself).float()
     counts = mates.sum(dim=1)

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from tuneworks.neural.devices import device
+
 RANGE = 2**15
 _thread = threading.local()
 
@@ -31,7 +33,8 @@ def dropped(states: Tensor, share: float) -> Tensor:
     if states.device.type != "cpu":
         return functional.dropout(states, share)
     count = states.numel()
-    numbers = torch.empty((count + 3) // 4, dtype=torch.int64).random_(generator=getattr(_thread, "generator", None))
+    numbers = torch.empty((count + 3) // 4, dtype=torch.int64, device=states.device)
+    numbers.random_(generator=getattr(_thread, "generator", None))
     drawn = numbers.view(torch.int16)[:count].view(states.shape).bitwise_and_(RANGE - 1).to(states.dtype)
     least = round(share * RANGE)
     return states * drawn.sub_(least - 1).mul_(RANGE).clamp_(0, RANGE / (RANGE - least))
@@ -48,7 +51,7 @@ def with_own_dropout(network: nn.Module) -> None:
 @contextmanager
 def drawing_from(seed: int) -> Iterator[None]:
     """Meanwhile what this thread drops is drawn from a generator of its own."""
-    _thread.generator = torch.Generator().manual_seed(seed)
+    _thread.generator = torch.Generator(device()).manual_seed(seed)
     try:
         yield
     finally:

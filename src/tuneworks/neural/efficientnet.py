@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tuneworks.core.records import from_plain, to_json
+from tuneworks.neural.devices import device
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
@@ -133,7 +134,7 @@ def load_network(files: Mapping[str, Path]) -> EfficientNet:
     """The network of ``config.json`` and ``model.safetensors``, ready to answer."""
     network = EfficientNet(load_architecture(files))
     network.load_state_dict(load_file(files[WEIGHTS_FILE]))
-    return network.eval()
+    return network.eval().to(device())
 
 
 def load_architecture(files: Mapping[str, Path]) -> Architecture:

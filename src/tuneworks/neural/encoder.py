@@ -19,6 +19,7 @@ from tuneworks.core.events import Listener, advance
 from tuneworks.core.text import Text
 from tuneworks.neural.adapters import with_adapter
 from tuneworks.neural.batches import Batch, batches_of
+from tuneworks.neural.devices import device, numbers_of
 from tuneworks.neural.encoder_files import STOCK_FILES, Settings, load_settings, load_tokenizer
 from tuneworks.neural.flat import by_padding, embedded, layers_by_padding, layers_of, made_flat, through
 from tuneworks.neural.pieces import Piece, pieces_of, readable
@@ -137,10 +138,10 @@ def encoded(
 
     def encode(batch: Batch) -> int:
         if starts is None:
-            made[batch.examples] = encoder.pooled(batch).numpy()
+            made[batch.examples] = numbers_of(encoder.pooled(batch))
         else:
             rows = [starts[p.example] + unit for p in batch.pieces for unit, _ in p.units]
-            made[rows] = encoder.unit_states(batch).numpy()
+            made[rows] = numbers_of(encoder.unit_states(batch))
         return len(batch.pieces)
 
     done = 0
@@ -159,7 +160,7 @@ def load_encoder(files: Mapping[str, Path]) -> Encoder:
         model = _quietly_loaded(place)
     model.eval()
     made: Encoder = with_adapter(Encoder(model, load_tokenizer(files), load_settings(files)), files)
-    return made
+    return made.to(device())
 
 
 def _quietly_loaded(folder: str) -> nn.Module:

@@ -20,6 +20,7 @@ from torch.nn import functional
 
 from tuneworks.neural.adapters import with_adapter
 from tuneworks.neural.batches import Batch
+from tuneworks.neural.devices import device
 from tuneworks.neural.encoder import Encoder
 from tuneworks.neural.encoder_files import FAST_TYPE, WEIGHTS_FILE, load_settings, load_tokenizer
 
@@ -168,7 +169,7 @@ def load_fast_encoder(files: Mapping[str, Path]) -> FastEncoder:
     model.load_state_dict(load_file(files[WEIGHTS_FILE]))
     model.eval()
     made: FastEncoder = with_adapter(FastEncoder(model, load_tokenizer(files), load_settings(files)), files)
-    return made
+    return made.to(device())
 
 
 def load_sizes(path: Path) -> Sizes:

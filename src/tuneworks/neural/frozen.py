@@ -18,6 +18,7 @@ from torch import Tensor
 
 from tuneworks.core.bounded import MOST_BYTES, in_use, trim
 from tuneworks.neural.batches import Batch, batches_of
+from tuneworks.neural.devices import device, numbers_of
 from tuneworks.neural.encoder import Encoder
 from tuneworks.neural.pieces import Piece
 from tuneworks.neural.workers import side_by_side
@@ -56,7 +57,7 @@ class Lower:
         for module in self._modules:
             for name, tensor in module.state_dict().items():
                 made.update(name.encode())
-                made.update(np.ascontiguousarray(tensor.numpy()).data)
+                made.update(np.ascontiguousarray(numbers_of(tensor)).data)
         return made.hexdigest()[:32]
 
 
@@ -72,7 +73,8 @@ class Kept:
     def __call__(self, batch: Batch) -> Tensor:
         """The states (T, D) that the layers above begin with."""
         places = [self._places[_key(piece)] for piece in batch.stream]
-        return torch.from_numpy(np.concatenate([self._rows[first : first + count] for first, count in places])).float()
+        rows = np.concatenate([self._rows[first : first + count] for first, count in places])
+        return torch.from_numpy(rows).float().to(device())
 
     def fill(self, pieces: Sequence[Piece]) -> Iterator[tuple[int, int]]:
         """Compute what is not yet there; says how many pieces of how many are done."""
@@ -90,7 +92,7 @@ class Kept:
         trim(self._folder)
 
     def _computed(self, batch: Batch) -> dict[bytes, Halves]:
-        states = self._lower(batch).numpy().astype(HALF)
+        states = numbers_of(self._lower(batch)).astype(HALF)
         ends = np.cumsum([len(piece.ids) for piece in batch.stream])[:-1]
         return dict(zip(map(_key, batch.stream), np.split(states, ends), strict=True))
 

@@ -18,6 +18,7 @@ from tuneworks.core.events import Listener, advance, silent
 from tuneworks.core.files import sha256_of_bytes, sha256_of_file
 from tuneworks.core.packages import converted_once, package_folder
 from tuneworks.core.text import Text
+from tuneworks.neural.devices import device, numbers_of
 from tuneworks.neural.efficientnet import (
     CONFIG_FILE,
     LITE0,
@@ -64,13 +65,12 @@ class LoadedImageEncoder(LoadedBase):
     ) -> Floats:
         network, size = self._network, self._architecture.size
         batches = [list(values[i : i + IMAGES_AT_ONCE]) for i in range(0, len(values), IMAGES_AT_ONCE)]
-        made = [torch.zeros((0, self._architecture.features))]
-        for features in side_by_side(lambda batch: network(pixels_of(batch, size)), batches):
+        made = [torch.zeros((0, self._architecture.features), device=device())]
+        for features in side_by_side(lambda batch: network(pixels_of(batch, size).to(device())), batches):
             made.append(features)
             done = sum(map(len, made))
             advance(listener, Text("looking at images", "读取图像"), done, len(values))
-        whole: Floats = torch.cat(made).numpy()
-        return whole
+        return numbers_of(torch.cat(made))
 
 
 def located(address: str, listener: Listener) -> Path:

@@ -65,7 +65,7 @@ def symmetric_cross_entropy(sums: Tensor, truth: Truth) -> Tensor:
 
 def ordinal(sums: Tensor, truth: Truth) -> Tensor:
     """Cross-entropy of each "at least class k" (Cao et al. 2020, CORAL, arXiv 1901.07884); column 0 is never asked."""
-    steps = torch.arange(1, sums.shape[1])
+    steps = torch.arange(1, sums.shape[1], device=sums.device)
     wanted = (truth.targets.unsqueeze(1) >= steps).to(sums.dtype)
     each = functional.binary_cross_entropy_with_logits(sums[:, 1:], wanted, reduction="none").sum(dim=1)
     return _weighed(each, truth)

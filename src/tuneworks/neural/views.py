@@ -132,7 +132,7 @@ class Marked(View):
         pooled, stretches = self.encoder.both(joined)
         place = _places(joined)
         index = torch.tensor([[place[one, number] for number in range(self._count)] for one in batch.examples])
-        return torch.cat([pooled[: len(batch.pieces)], stretches[index].flatten(1)], dim=1)
+        return torch.cat([pooled[: len(batch.pieces)], stretches[index.to(stretches.device)].flatten(1)], dim=1)
 
 
 class Compared(View):
@@ -181,12 +181,12 @@ class Positions(View):
             for row in range(self.lengths[one])
         ]
         wide = torch.cat([_beside(torch.zeros_like(pooled), pooled), _beside(units, torch.zeros_like(units))])
-        return wide[torch.tensor(order)]
+        return wide[torch.tensor(order, device=wide.device)]
 
     def sums(self, head: nn.Linear, states: Tensor, batch: Batch) -> Tensor:
         """The bias is the units' alone: it sets them against no answer."""
-        lengths = torch.tensor([self.lengths[one] for one in batch.examples])
-        is_none = torch.zeros(len(states), 1)
+        lengths = torch.tensor([self.lengths[one] for one in batch.examples], device=states.device)
+        is_none = states.new_zeros(len(states), 1)
         is_none[lengths.cumsum(0) - lengths] = 1.0
         made: Tensor = head(states) - is_none * head.bias
         return made

@@ -24,8 +24,8 @@ class Rows(nn.Embedding):
             len(held), whole.embedding_dim, next(iter(padding), None), _weight=whole.weight.detach()[held].clone()
         )
         self.weight.requires_grad = whole.weight.requires_grad
-        places = torch.full((whole.num_embeddings,), -1)
-        places[held] = torch.arange(len(held))
+        places = torch.full((whole.num_embeddings,), -1, device=held.device)
+        places[held] = torch.arange(len(held), device=held.device)
         self.register_buffer("places", places, persistent=False)
 
     def forward(self, input: Tensor) -> Tensor:
@@ -43,7 +43,8 @@ def compacted(encoder: Encoder, pieces: Iterable[Piece]) -> Iterator[None]:
     if type(whole) is not nn.Embedding or not whole.weight.requires_grad:
         yield
         return
-    held = torch.tensor(sorted({encoder.pad, *(token for piece in pieces for token in piece.ids)}))
+    seen = sorted({encoder.pad, *(token for piece in pieces for token in piece.ids)})
+    held = torch.tensor(seen, device=whole.weight.device)
     rows = Rows(whole, held)
     model.set_input_embeddings(rows)
     try:

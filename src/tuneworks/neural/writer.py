@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM
 from transformers.utils import logging
 
+from tuneworks.neural.devices import device
 from tuneworks.neural.prompts import Prompts
 
 SETTINGS_FILE = "writer.json"
@@ -90,8 +91,8 @@ class Writer(nn.Module):
         After its end a text gives ``(-1, 0.0)``.
         """
         logits, kept = self.begin(prompts)
-        ended = torch.zeros(len(prompts), dtype=torch.bool)
-        ends = torch.tensor(self.ends)
+        ended = torch.zeros(len(prompts), dtype=torch.bool, device=device())
+        ends = torch.tensor(self.ends, device=device())
         for step in range(most):
             log_probabilities, tokens = torch.log_softmax(logits.float(), dim=-1).max(dim=-1)
             ended = ended | torch.isin(tokens, ends)
@@ -120,7 +121,7 @@ class EncoderDecoder(Writer):
         ids, mask = padded(prompts, self.pad)
         read = self.model.get_encoder()(input_ids=ids, attention_mask=mask)
         start: Any = self.model.config.decoder_start_token_id
-        return self.go_on(torch.full((len(prompts),), int(start)), (read, mask, None))
+        return self.go_on(torch.full((len(prompts),), int(start), device=device()), (read, mask, None))
 
     def go_on(self, tokens: Tensor, kept: Any) -> tuple[Tensor, Any]:
         read, mask, past = kept
@@ -187,7 +188,7 @@ def load_writer(files: Mapping[str, Path], kind: type[Writer]) -> Writer:
             place, local_files_only=True, trust_remote_code=False, use_safetensors=True, dtype=torch.float32
         )
     model.eval()
-    return kind(model, load_tokenizer(files), load_settings(files))
+    return kind(model.to(device()), load_tokenizer(files), load_settings(files))
 
 
 def load_tokenizer(files: Mapping[str, Path]) -> Tokenizer:
@@ -228,4 +229,4 @@ def padded(rows: Sequence[list[int]], pad: int, *, left: bool = False) -> tuple[
     for number, row in enumerate(rows):
         place = slice(longest - len(row), longest) if left else slice(0, len(row))
         ids[number, place], mask[number, place] = row, 1
-    return torch.from_numpy(ids), torch.from_numpy(mask)
+    return torch.from_numpy(ids).to(device()), torch.from_numpy(mask).to(device())

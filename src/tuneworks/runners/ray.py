@@ -32,7 +32,7 @@ if ADDRESS not in os.environ:
     os.environ |= OUR_OWN
 
 import ray
-from ray._raylet import AuthenticationMode, get_authentication_mode
+from ray import _raylet
 from ray.exceptions import RayError
 
 from tuneworks.core.errors import InvalidConfig, ProcessLost, Unavailable
@@ -258,7 +258,8 @@ def _elsewhere(address: str) -> Callable[[], None]:
 
 def _our_own() -> Callable[[], None]:
     """Start a cluster on this machine; what is called in the end stops it."""
-    if get_authentication_mode() != AuthenticationMode.TOKEN:
+    guard: Any = _raylet
+    if guard.get_authentication_mode() != guard.AuthenticationMode.TOKEN:
         raise Unavailable(
             Text(
                 "Ray was imported in this process before, without RAY_AUTH_MODE=token.",

@@ -33,9 +33,9 @@ class Options:
     """Settings of ``token-classification``.
 
     ``units``: what a unit is: ``words`` (each Chinese character alone) or ``whitespace`` (what blanks separate); the
-    default is ``whitespace`` where every span of the data begins and ends at one. ``document``: a column (the
-    default is one of that name) whose equal values in neighbouring rows say that their texts follow each other: they
-    are then learnt and measured together, in passages of at most ``passage`` units (1: each text alone).
+    default is ``whitespace`` where every span of the data begins and ends at one. ``document``: a column whose equal
+    values in neighbouring rows say that their texts follow each other: they are then learnt and measured together, in
+    passages of at most ``passage`` units.
     """
 
     units: str | None = None
@@ -59,9 +59,9 @@ class TokenClassification(Task):
             if spec.target
             else only(columns, self.target_kinds, role="target")
         )
-        document = spec.options.get("document") or next((c.name for c in columns if c.name == DOCUMENT), None)
+        document = spec.options.get("document")
         inputs = spec.inputs or {
-            "text": only(columns, self.roles["text"], role="text", exclude=("split", document or ""))
+            "text": only(columns, self.roles["text"], role="text", exclude=("split", document or DOCUMENT))
         }
         check_inputs(columns, inputs, self.roles)
         labels = spec.labels or tuple(sorted({span["label"] for row in rows for span in row.get(target) or ()}))
