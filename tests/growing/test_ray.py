@@ -18,12 +18,12 @@ from tuneworks.flows.add import add
 from tuneworks.flows.resume import resume
 from tuneworks.flows.search import search
 from tuneworks.flows.tune import tune
-from tuneworks.runners.ray import ray  # guarded as a cluster of our own is
+from tuneworks.runners._clusters import ray  # guarded as a cluster of our own is
 from tuneworks.testing.workspaces import NAME, sample_rows
 
 pytestmark = pytest.mark.long
 SETTINGS = {"recipe.epochs": 2, "recipe.batch_tokens": 96, "checkpoint_seconds": 0.0}
-JOIN = "import ray, sys; ray.init(address=sys.argv[1], log_to_driver=False); print('joined')"
+ASK = "import sys; from ray._raylet import GcsClient; print(len(GcsClient(address=sys.argv[1]).get_all_node_info()))"
 
 
 @pytest.fixture
@@ -76,33 +76,28 @@ def test_trials_run_side_by_side(workspace: Workspace) -> None:
 
 
 def test_the_cluster_listens_on_loopback_and_asks_for_its_token(workspace: Workspace) -> None:
-    answers: list[str] = []
+    told: list[subprocess.CompletedProcess[str]] = []
 
-    def join_without_it(event: Event) -> None:
-        if not answers:
+    def ask(event: Event) -> None:
+        if not told:
             address = ray.get_runtime_context().gcs_address
             assert address.startswith("127.0.0.1:")
-            bare = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
-            for token in ({}, {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0" * 64}):
-                done = subprocess.run(
-                    [sys.executable, "-c", JOIN, address],
-                    env={**bare, "RAY_USAGE_STATS_ENABLED": "0", **token},
-                    capture_output=True,
-                    text=True,
-                    check=False,
-                )
-                answers.append(done.stdout)
+            own = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": os.environ["RAY_AUTH_TOKEN"]}
+            told.extend(asked(address, token) for token in (own, {**own, "RAY_AUTH_TOKEN": "0" * 64}, {}))
 
-    tune(
-        NAME,
-        target="topic",
-        base="ngrams",
-        method="head",
-        runner="ray",
-        workspace=workspace,
-        listener=join_without_it,
-    )
-    assert answers == ["", ""]
+    words = {"target": "topic", "base": "ngrams", "method": "head", "runner": "ray"}
+    tune(NAME, workspace=workspace, listener=ask, **words)
+    with_its_token, with_another, without = told
+    assert with_its_token.stdout.strip() == "1", with_its_token.stderr
+    for refused in (with_another, without):
+        assert refused.returncode != 0
+        assert "InvalidAuthToken" in refused.stderr
+
+
+def asked(address: str, token: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """What a cluster answers to a process that asks which nodes it has."""
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    return subprocess.run([sys.executable, "-c", ASK, address], env=bare | token, capture_output=True, text=True)
 
 
 def parent_of(process: int) -> int:

@@ -1,57 +1,31 @@
 """Work on a Ray cluster: one that is started for it and ends with it, or the one that RAY_ADDRESS names."""
 
-# ruff: noqa: E402
-# Ray reads how it is guarded when it is imported.
-
 from __future__ import annotations
 
-import ipaddress
 import os
-import re
-import secrets
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
-ADDRESS, TOKEN = "RAY_ADDRESS", secrets.token_hex(32)
-OUR_OWN = {
-    "RAY_AUTH_MODE": "token",
-    "RAY_AUTH_TOKEN": TOKEN,
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
-}
-"""How a cluster of our own is started: guarded by a token, telling nobody, and listening on loopback alone."""
-if ADDRESS not in os.environ:
-    os.environ |= OUR_OWN
-
-import ray
-from ray import _raylet
-from ray.exceptions import RayError
-
-from tuneworks.core.errors import InvalidConfig, ProcessLost, Unavailable
+from tuneworks.core.errors import ProcessLost
 from tuneworks.core.events import Listener
 from tuneworks.core.following import ENDS, follow, last_event, outcome
 from tuneworks.core.hands import THREADS, Hand
 from tuneworks.core.keeping import Runner
 from tuneworks.core.lifecycle import fail
-from tuneworks.core.text import Text
 from tuneworks.core.types import Run
 from tuneworks.core.workspace import Workspace
+from tuneworks.runners._clusters import ADDRESS, joined, ray
 
 PROGRAM = "tuneworks.flows.far"
 SEAT = "TUNEWORKS_SEAT"
 LOOPBACK = "127.0.0.1"
 LAST_STEP_SECONDS = 60.0
-OBJECTS_BYTES = 80 * 2**20
-HOST = re.compile(r"(?:\w+://)?(?P<host>\[.*\]|[^:/]*)")
-LOCAL_NAMES = ("localhost", "local", "auto", "")
 
 
 class Placed:
@@ -101,18 +75,18 @@ class RayHand(Hand):
     def write(self, line: bytes) -> None:
         try:
             ray.get(self.actor.write.remote(line.decode()))
-        except RayError as error:
+        except ray.exceptions.RayError as error:
             raise BrokenPipeError from error
 
     def readline(self) -> bytes:
-        with suppress(RayError):
+        with suppress(ray.exceptions.RayError):
             told: str = ray.get(self.actor.readline.remote())
             return told.encode()
         return b""
 
     def end(self, patience: float = 0.0) -> int | None:
         code: int | None = None
-        with suppress(RayError):
+        with suppress(ray.exceptions.RayError):
             code = ray.get(self.actor.end.remote(patience))
         ray.kill(self.actor)
         return code
@@ -123,6 +97,7 @@ class RayRunner(Runner):
 
     def __init__(self) -> None:
         self._leave: Callable[[], None] | None = None
+        self._turn = threading.Lock()
         self._cores_a_process = 0
 
     def submit(self, workspace: Workspace, run: Run, work: Callable[[], Any], listener: Listener) -> Run:
@@ -149,11 +124,12 @@ class RayRunner(Runner):
         self._leave = None
 
     def _join(self, workspace: Workspace) -> None:
-        if not ray.is_initialized():
-            address = os.environ.get(ADDRESS)
-            must_be_safe(address, workspace)
-            self._leave = _elsewhere(address) if address else _our_own()
-            self._cores_a_process = 1 if address else 0
+        """Be on the cluster; the threads of a search ask for it at once."""
+        with self._turn:
+            if not ray.is_initialized():
+                address = os.environ.get(ADDRESS)
+                self._leave = joined(address, workspace)
+                self._cores_a_process = 1 if address else 0
 
     def _placed(self, workspace: Workspace, run: Run) -> list[RayHand]:
         """The processes of a run; where there are several, each knows its seat."""
@@ -176,7 +152,7 @@ class RayRunner(Runner):
                     raise ProcessLost
             ray.wait(ends[:1], timeout=LAST_STEP_SECONDS)
         except BaseException:
-            with suppress(RayError):
+            with suppress(ray.exceptions.RayError):
                 ray.get(placed[0].actor.interrupt.remote())
                 ray.wait(ends[:1], timeout=LAST_STEP_SECONDS)
             raise
@@ -191,7 +167,7 @@ def _gone(ends: Sequence[Any]) -> bool:
         try:
             if ray.get(end):
                 return True
-        except RayError:
+        except ray.exceptions.RayError:
             return True
     return False
 
@@ -200,102 +176,3 @@ def _free_port() -> int:
     with socket.socket() as found:
         found.bind((LOOPBACK, 0))
         return int(found.getsockname()[1])
-
-
-# -- clusters -------------------------------------------------------------------------------------
-
-
-def must_be_safe(address: str | None, workspace: Workspace) -> None:
-    """Refuse a cluster on the network that asks for no token, and one that cannot reach what is kept here."""
-    if address is None or _is_here(address):
-        return
-    if not _has_token():
-        raise InvalidConfig(
-            Text(
-                f"The Ray cluster {address} is on the network, and no token guards it.",
-                f"Ray 集群 {address} 位于网络上，但没有令牌保护。",
-            ),
-            Text(
-                "Start it with RAY_AUTH_MODE=token, and set that and RAY_AUTH_TOKEN_PATH here.",
-                "请以 RAY_AUTH_MODE=token 启动集群，并在此设置该变量和 RAY_AUTH_TOKEN_PATH。",
-            ),
-        )
-    if not (workspace.store.shared and workspace.blobs.shared):
-        raise InvalidConfig(
-            Text(
-                f"Other hosts of the cluster {address} cannot reach the workspace {workspace.root}: its store is an "
-                "SQLite file, and its blobs are files of this machine.",
-                f"集群 {address} 的其他主机无法访问工作区 {workspace.root}：其数据库是 SQLite 文件，数据块是本机文件。",
-            ),
-            Text(
-                f"Unset {ADDRESS}: then a cluster is started on this machine.",
-                f"请取消 {ADDRESS}：此时会在本机启动一个集群。",
-            ),
-        )
-
-
-def _is_here(address: str) -> bool:
-    found = HOST.match(address)
-    host = found["host"].strip("[]") if found else address
-    if host in LOCAL_NAMES:
-        return True
-    with suppress(ValueError):
-        return ipaddress.ip_address(host).is_loopback
-    return False
-
-
-def _has_token() -> bool:
-    named = os.environ.get("RAY_AUTH_TOKEN") not in (None, "", TOKEN) or os.environ.get("RAY_AUTH_TOKEN_PATH")
-    kept = (Path.home() / ".ray" / "auth_token").is_file()
-    return os.environ.get("RAY_AUTH_MODE") == "token" and bool(named or kept)
-
-
-def _elsewhere(address: str) -> Callable[[], None]:
-    """Join a cluster; what is called in the end leaves it."""
-    _begin(address, address=address)
-    return ray.shutdown
-
-
-def _our_own() -> Callable[[], None]:
-    """Start a cluster on this machine; what is called in the end stops it."""
-    guard: Any = _raylet
-    if guard.get_authentication_mode() != guard.AuthenticationMode.TOKEN:
-        raise Unavailable(
-            Text(
-                "Ray was imported in this process before, without RAY_AUTH_MODE=token.",
-                "此进程此前已导入 Ray，且未设置 RAY_AUTH_MODE=token。",
-            ),
-            Text("Set it before Ray is imported, or start anew.", "请在导入 Ray 之前设置该变量，或重新启动进程。"),
-        )
-    folder = tempfile.mkdtemp(prefix="ray-")
-
-    def stop() -> None:
-        ray.shutdown()
-        shutil.rmtree(folder, ignore_errors=True)
-
-    try:
-        _begin(
-            "local",
-            address="local",
-            num_cpus=len(os.sched_getaffinity(0)),
-            include_dashboard=False,
-            object_store_memory=OBJECTS_BYTES,
-            _temp_dir=folder,
-        )
-    except BaseException:
-        stop()
-        raise
-    return stop
-
-
-def _begin(named: str, **settings: Any) -> None:
-    try:
-        ray.init(log_to_driver=False, configure_logging=False, **settings)
-    except (OSError, RuntimeError, ValueError, TimeoutError) as error:
-        raise Unavailable(
-            Text(f"The Ray cluster {named} does not answer: {error}", f"Ray 集群 {named} 没有响应：{error}"),
-            Text(
-                f"See that it runs and that the token is its own, or unset {ADDRESS}.",
-                f"请确认集群正在运行且令牌正确，或取消 {ADDRESS}。",
-            ),
-        ) from error

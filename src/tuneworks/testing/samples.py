@@ -5,10 +5,11 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from tuneworks.core import registry
-from tuneworks.core.contracts import Job, Method, Model
+from tuneworks.core.contracts import Job, LoadedBase, Method, Model
 from tuneworks.core.errors import TuneworksError
 from tuneworks.core.events import silent
 from tuneworks.core.types import Output, Recipe, TaskSpec
@@ -17,8 +18,10 @@ from tuneworks.flows.plan_run import split_rows
 from tuneworks.serving.loaded import load_base
 
 ROWS = 120
+PLAIN = "head"
 
 
+@cache
 def sample_data(task_name: str, rows: int = ROWS) -> Data:
     """A task's sample rows as tuning would split them."""
     task = registry.load("tasks", task_name)()
@@ -54,19 +57,24 @@ def job_of(data: Data, recipe: Recipe, folder: Path, teacher: Model | None = Non
 
 def suits(method: type[Method], data: Data, address: str) -> bool:
     """Whether the method can learn the data's answers on the base at the address."""
-    output = output_of(data)
-    if not fits(method, data.spec, output):
+    if not fits(method, data.spec, output_of(data)):
         return False
+    loaded = _loaded(data.spec.task or "", address)
+    able = all(base.has_network or not method.needs_network for base in loaded)
+    return bool(loaded) and able and all(base.writes or not method.needs_writer for base in loaded)
+
+
+@cache
+def _loaded(task: str, address: str) -> list[LoadedBase]:
+    """The bases of a task's sample that an address leads to; none where it leads to none that reads it."""
+    data, recipe = sample_data(task), Recipe(address, PLAIN)
     try:
-        uses = uses_of(Recipe(base=address), data.spec, output)
+        uses = uses_of(recipe, data.spec, output_of(data))
         with tempfile.TemporaryDirectory() as place:
-            files = base_files(uses, data, Recipe(base=address), folder=Path(place), cache=Path(place))
-            loaded = [load_base(use, files) for use in uses]
+            files = base_files(uses, data, recipe, folder=Path(place), cache=Path(place))
+            return [load_base(use, files) for use in uses]
     except TuneworksError:
-        return False
-    return all(base.writes or not method.needs_writer for base in loaded) and all(
-        base.has_network or not method.needs_network for base in loaded
-    )
+        return []
 
 
 def suiting(method: type[Method], address: str) -> Iterator[Data]:
