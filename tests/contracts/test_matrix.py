@@ -16,7 +16,7 @@ from tuneworks.flows.fitting import fit
 from tuneworks.flows.held_out import run
 from tuneworks.statistics.comparison import compare
 from tuneworks.statistics.shapes.shape import shape_of
-from tuneworks.testing.samples import sample_data, suits
+from tuneworks.testing.samples import sample_data, suits, teacher_of
 
 COMBINATIONS = [
     pytest.param(task, base, method, id=f"{task}-{base}-{method}")
@@ -38,7 +38,8 @@ def test_what_fits_together_answers_and_what_does_not_says_so(
         with pytest.raises(TuneworksError):
             fit(data, recipe, folder=tmp_path, cache=tmp_path)
         return
-    fitted = fit(data, recipe, folder=tmp_path, cache=tmp_path)
+    teacher = teacher_of(plugin, data, addresses[base], tmp_path)
+    fitted = fit(data, recipe, folder=tmp_path, cache=tmp_path, champion=teacher)
     assert {use.address for use in fitted.uses} == {addresses[base]}
     scores = run(fitted.open(data.spec), data.test, tmp_path)
     assert all(np.isfinite(np.asarray(score)).all() for score in scores)
@@ -54,7 +55,8 @@ def test_several_bases_on_a_column_stand_side_by_side(
     if len(able) < 2 or plugin.needs_network or plugin.needs_writer:
         return
     recipe = Recipe(dict.fromkeys(data.spec.kinds, tuple(able)), method, epochs=1)
-    fitted = fit(data, recipe, folder=tmp_path, cache=tmp_path)
+    teacher = teacher_of(plugin, data, able[0], tmp_path)
+    fitted = fit(data, recipe, folder=tmp_path, cache=tmp_path, champion=teacher)
     assert {use.address for use in fitted.uses} == set(able)
     scores = run(fitted.open(data.spec), data.test, tmp_path)
     assert len(data.task.decode(data.spec, scores, data.test)) == len(data.test)

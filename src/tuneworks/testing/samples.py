@@ -40,8 +40,12 @@ def teacher_of(method: type[Method], data: Data, address: str, folder: Path) -> 
     if not method.needs_teacher:
         return None
     own = folder / "teacher"
-    own.mkdir(exist_ok=True)
-    return fit(data, Recipe(base=address, method="head"), folder=own, cache=folder).open(data.spec)
+    fitted = fit(data, Recipe(base=address, method=PLAIN), folder=own, cache=folder)
+    for name, path in fitted.files.items():
+        if not (own / name).exists():
+            (own / name).parent.mkdir(parents=True, exist_ok=True)
+            (own / name).write_bytes(path.read_bytes())
+    return fitted.open(data.spec)
 
 
 def job_of(data: Data, recipe: Recipe, folder: Path, teacher: Model | None = None) -> Job:
