@@ -105,7 +105,9 @@ def _at_work(
 ) -> tuple[tuple[BaseUse, ...], list[tuple[BaseUse, LoadedBase]]]:
     """The bases with the runtimes they name, and with their features kept in the cache."""
     loaded = [(use, load_base(use, files)) for use in uses]
-    bases = [(replace(use, runtime=base.runtime), CachedBase(base, cache)) for use, base in loaded]
+    bases: list[tuple[BaseUse, LoadedBase]] = [
+        (replace(use, runtime=base.runtime), CachedBase(base, cache)) for use, base in loaded
+    ]
     return tuple(use for use, _ in bases), bases
 
 
