@@ -19,7 +19,10 @@ def own_options(recipe: Recipe) -> dict[str, Any]:
 
 def base_options(recipe: Recipe) -> dict[str, Any]:
     """What a recipe's bases are asked: the user's options, and whether int8 features are as good for its method."""
-    method = registry.load("methods", recipe.method or "")
+    own = {name: value for name, value in recipe.options.items() if name in BASE_OPTIONS}
+    if recipe.method is None:
+        return own
+    method = registry.load("methods", recipe.method)
     if recipe.options.get("precision") == "int8" and (method.needs_network or method.needs_writer):
         raise InvalidConfig(
             Text(
@@ -31,4 +34,4 @@ def base_options(recipe: Recipe) -> dict[str, Any]:
                 "请省略 recipe.options.precision，或使用方法 head。",
             ),
         )
-    return {"int8": method.int8, **{k: v for k, v in recipe.options.items() if k in BASE_OPTIONS}}
+    return {"int8": method.int8, **own}
