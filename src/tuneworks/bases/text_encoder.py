@@ -27,6 +27,7 @@ from tuneworks.neural.encoder_files import (
     feature_width,
 )
 from tuneworks.neural.model_folders import model_folder, read_object, refuse_own_code
+from tuneworks.neural.pruning import cut
 from tuneworks.neural.stock_weights import FAMILIES, shape_of
 
 PRECISIONS = ("float32", "int8")
@@ -76,15 +77,16 @@ class TextEncoder(Base):
         folder, settings = _located(address, listener)
         refuse_own_code(folder)
         settings = settings.with_length(options.get("max_length", settings.max_length), _position_limit(folder))
+        files = _first_layers({n: folder / n for n in FOLDER_FILES if (folder / n).exists()}, options, listener)
         if layers := options.get("feature_layers"):
-            settings = settings.with_layers(layers, depth_of(read_object(folder / "config.json")))
-        files: dict[str, Path | bytes] = {n: folder / n for n in FOLDER_FILES if (folder / n).exists()}
+            settings = settings.with_layers(layers, depth_of(_stated(files)))
         return self.kept({**files, SETTINGS_FILE: settings.to_json()}, options=options, listener=listener)
 
     def kept(
         self, files: Mapping[str, Path | bytes], *, options: Mapping[str, Any], listener: Listener
     ) -> Mapping[str, Path | bytes]:
-        stock = {name: part for name, part in files.items() if name != INT8_FILE}
+        whole = {name: part for name, part in files.items() if name != INT8_FILE}
+        stock = _first_layers(whole, options, listener)
         if _precision(stock, options) == "float32":
             return stock
         from tuneworks.neural.int8_export import int8_graph
@@ -107,6 +109,20 @@ def _network(files: Mapping[str, Path]) -> Any:
     from tuneworks.neural.encoder import load_encoder
 
     return load_encoder(files)
+
+
+def _first_layers(
+    files: Mapping[str, Path | bytes], options: Mapping[str, Any], listener: Listener
+) -> Mapping[str, Path | bytes]:
+    """The files, cut to as many layers as are asked for."""
+    count = options.get("first_layers")
+    return files if count is None else cut(files, count, listener)
+
+
+def _stated(files: Mapping[str, Path | bytes]) -> dict[str, Any]:
+    """What the encoder's configuration says."""
+    path = files["config.json"]
+    return read_object(path) if isinstance(path, Path) else {}
 
 
 def _precision(files: Mapping[str, Path | bytes], options: Mapping[str, Any]) -> str:
@@ -132,8 +148,7 @@ def _precision(files: Mapping[str, Path | bytes], options: Mapping[str, Any]) ->
 
 def _can_draw(files: Mapping[str, Path | bytes]) -> bool:
     """Whether the encoder has an int8 form: a stock family without an adapter."""
-    path = files["config.json"]
-    return isinstance(path, Path) and ADAPTER_SETTINGS not in files and shape_of(read_object(path)) is not None
+    return ADAPTER_SETTINGS not in files and shape_of(_stated(files)) is not None
 
 
 def _installed() -> bool:

@@ -9,7 +9,7 @@ from tuneworks.core.errors import InvalidConfig
 from tuneworks.core.text import Text
 from tuneworks.core.types import Recipe
 
-BASE_OPTIONS = ("feature_layers", "max_length", "precision")
+BASE_OPTIONS = ("feature_layers", "first_layers", "max_length", "precision")
 
 
 def own_options(recipe: Recipe) -> dict[str, Any]:
