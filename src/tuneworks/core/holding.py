@@ -89,6 +89,11 @@ class Hold:
                 self._look()
                 self._flush()
 
+    def is_taken(self) -> bool:
+        """Whether another process has claimed the run since; what it cleared away is then no fault of this one."""
+        stored = self.workspace.store.get(Run, self.run.id)
+        return stored is None or stored.claims != self.run.claims
+
     def _look(self) -> None:
         stored = self.workspace.store.get(Run, self.run.id)
         if stored is None or stored.claims != self.run.claims:
@@ -126,6 +131,8 @@ def held(workspace: Workspace, run: Run, listener: Listener) -> Iterator[Hold]:
             yield hold
         hold.note(Event("finished", FINISHED, now(), run.id))
     except BaseException as error:
+        if not isinstance(error, Conflict) and hold.is_taken():
+            raise taken_over(run) from error
         ended = fail(workspace, run, error)
         last = Event(ended.status, ended.error or plain(""), now(), run.id)
         hold.note(last)
