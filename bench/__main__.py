@@ -12,6 +12,7 @@ from bench import (
     images,
     ladder,
     plan,
+    pruning,
     quality,
     questions,
     search,
@@ -39,6 +40,7 @@ BENCHES = (
     training_speed,
     ladder,
     plan,
+    pruning,
 )
 
 if __name__ == "__main__":

@@ -80,7 +80,8 @@ def tiny_encoder(folder: Path, *, seed: int = 0, positions: int = 64) -> Path:
 
 def tiny_tokenizer() -> Tokenizer:
     """WordPiece after BERT's normalisation."""
-    pieces = dict.fromkeys([*SPECIAL, *WORDS, *CHARACTERS, *(f"##{character}" for character in CHARACTERS)])
+    inside = [f"##{character}" for character in CHARACTERS[:-1]]  # no word goes on with the last, a comma
+    pieces = dict.fromkeys([*SPECIAL, *WORDS, *CHARACTERS, *inside, "[MASK]"])
     made = Tokenizer(models.WordPiece({piece: i for i, piece in enumerate(pieces)}, unk_token="[UNK]"))
     made.normalizer = normalizers.BertNormalizer()
     made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 NOTHING = Text("none", "无")
 NO_ANSWER = Text("no answer", "无答案")
 SAME, DIFFERENT = Text("same", "相同"), Text("different", "不同")
+PERPLEXITY = Text("perplexity", "困惑度")
 STRANGE, USUAL = Text("anomalous", "异常"), Text("usual", "正常")
 
 
@@ -67,6 +68,10 @@ def _anomaly(answer: Any, inputs: Mapping[str, Any]) -> str:
     return f"{STRANGE if answer.anomalous else USUAL}  {answer.score:.4g} ({answer.threshold:.4g})"
 
 
+def _likelihood(answer: Any, inputs: Mapping[str, Any]) -> str:
+    return f"{PERPLEXITY} {answer.perplexity:.4g}"
+
+
 def _text(answer: Any, inputs: Mapping[str, Any]) -> str:
     return str(answer.text)
 
@@ -80,6 +85,7 @@ FORMS: Mapping[str, Callable[[Any, Mapping[str, Any]], str]] = {
     "quantiles": _forecast,
     "similarity": _similarity,
     "anomaly": _anomaly,
+    "likelihood": _likelihood,
     "text": _text,
 }
 """By the kind of an answer: how it is written."""

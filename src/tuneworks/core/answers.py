@@ -96,6 +96,15 @@ class AnomalyAnswer:
 
 
 @dataclass(frozen=True)
+class LikelihoodAnswer:
+    """How much a text surprises a model of language: its perplexity over the tokens that it was read in."""
+
+    perplexity: float
+    tokens: int
+    kind: str = "likelihood"
+
+
+@dataclass(frozen=True)
 class TextAnswer:
     """A written answer, and how probable the model holds it: the geometric mean over its tokens."""
 
@@ -113,5 +122,6 @@ Answer = (
     | ForecastAnswer
     | SimilarityAnswer
     | AnomalyAnswer
+    | LikelihoodAnswer
     | TextAnswer
 )

@@ -58,7 +58,8 @@ class Examples:
     ``inputs``: role -> N values, as bases read them: a text, a number, a ``Picture``, a ``Pair``, a list of numbers.
     ``targets`` by ``Output.kind``: classes (N,) class numbers, -1 a label outside the list; multi_label (N, C) of 0 and
     1; token_classes N arrays (L,); spans (N, 2) first and last unit, counted from 1, 0 where there is no answer; number
-    and similarity (N,); quantiles (N, H); anomaly (N,) 1 where it is one; text N texts.
+    and similarity (N,); quantiles (N, H); anomaly (N,) 1 where it is one; likelihood (N,)
+    characters of the text; text N texts.
     ``units``: for each example its L units as (start, end) code-point offsets. ``marks``: for each example the same
     number of such stretches, whose own features are put beside the whole's. ``rows``: the rows they came from.
     """

@@ -30,7 +30,8 @@ class LoadedBase(ABC):
     ``fingerprint`` identifies weights and settings: equal fingerprints give equal features.
     ``files``: names of the pretrained files it came from, which a re-tuning keeps (none where it is learnt from rows).
     ``has_network``: whether ``network()`` gives a torch module whose weights can be tuned.
-    ``writes``: whether ``writer()`` gives one that writes texts.
+    ``writes``: whether ``writer()`` gives one that writes texts. ``has_mask()``: whether the network knows a token that
+    hides others.
     ``joint``: whether it reads its columns together: a value is then a row, column -> value.
     ``runtime``: the runtime that runs it, where that is not its family's.
     """
@@ -59,6 +60,10 @@ class LoadedBase(ABC):
     def writer(self) -> Any:
         """A fresh network that writes texts (``neural.writer.Writer``) and can be tuned; only where ``writes``."""
         raise TypeError(f"{type(self).__name__} writes no text")
+
+    def has_mask(self) -> bool:
+        """Whether the network was taught to guess tokens behind one that hides them."""
+        return False
 
     def truncated(self, values: Sequence[Any]) -> Sequence[bool]:
         """For each value, whether its end is cut off by the model's maximum length."""
@@ -169,7 +174,8 @@ class Head(ABC):
         classes (N, C) and token_classes N arrays (L, C): probabilities; multi_label (N, C): a probability each;
         spans N arrays (L + 1, 2): probabilities of first and last unit, row 0 says there is no answer; number
         (N,); quantiles (N, H, Q); similarity (N,), 0 to 1; anomaly (N,), more is stranger, past 1 an alarm;
-        text N arrays (T, 2): code points with the log-probability of the token each came with.
+        likelihood (N, 2): nats of surprise, and tokens; text N arrays (T, 2): code points with the log-probability
+        of the token each came with.
         """
 
     def stream(self, model: Model, examples: Examples) -> Generator[str, None, Any]:
@@ -185,10 +191,10 @@ class Method(ABC):
 
     ``Options`` is a frozen dataclass of the settings it reads from ``recipe.options``, with their defaults.
     ``output_kinds``: the answers it can learn. ``reads``: the kinds of columns it can work on (``None``: any).
-    ``needs_network``, ``needs_writer``: what it asks of its base; ``needs_teacher``: whether it learns from the version
-    that is gone on from, and so from rows that say no target too; ``int8``: whether it was measured to lose nothing on
-    int8 features, which it then gets where its base offers them. ``rung``: its place on the ladder from cheap (0:
-    learns nothing) to dear; ``None`` where it is only used when it is named.
+    ``needs_network``, ``needs_writer``, ``needs_mask``: what it asks of its base; ``needs_teacher``: whether it learns
+    from the version that is gone on from, and so from rows that say no target too; ``int8``: whether it was measured to
+    lose nothing on int8 features, which it then gets where its base offers them. ``rung``: its place on the ladder from
+    cheap (0: learns nothing) to dear; ``None`` where it is only used when it is named.
     """
 
     Options: type
@@ -196,6 +202,7 @@ class Method(ABC):
     reads: tuple[str, ...] | None = None
     needs_network: bool = False
     needs_writer: bool = False
+    needs_mask: bool = False
     needs_teacher: bool = False
     int8: bool = False
     rung: int | None = None

@@ -169,12 +169,13 @@ def base_files(
 ) -> dict[str, Path]:
     """Every base's files: the champion's own where it uses the same base, else from the address or learnt anew."""
     files: dict[str, Path] = {}
-    kept, options = _bases_of(champion), base_options(recipe)
+    options = base_options(recipe)
     for use in uses:
         own: Mapping[str, Path | bytes]
         base = registry.load("bases", use.name)()
-        if (use.columns, use.address) in kept:
-            own = base.kept(kept[use.columns, use.address], options=options, listener=listener)
+        kept = _kept(champion, use)
+        if kept is not None:
+            own = base.kept(kept, options=options, listener=listener)
         else:
             values = fitted_values(use, base, data.spec, data.train)
             own = base.fit(use.address, values, options=options, cache=cache, listener=listener)
@@ -253,17 +254,17 @@ def _must_teach(data: Data, output: Output) -> None:
     )
 
 
-def _bases_of(champion: Model | None) -> dict[tuple[tuple[str, ...], str], dict[str, Path | bytes]]:
-    """Pretrained bases of a champion by columns and address; learnt vocabularies are learnt anew."""
-    if champion is None:
-        return {}
-    return {
-        (use.columns, use.address): {
-            path.name: path for path in sorted((champion.folder / use.folder).iterdir()) if path.name in base.files
-        }
-        for use, base in champion.bases
-        if base.files
-    }
+def _kept(champion: Model | None, use: BaseUse) -> dict[str, Path | bytes] | None:
+    """A champion's pretrained files of a base: those on the same columns, else those of the one use of its address.
+
+    Vocabularies that were learnt from rows are learnt anew.
+    """
+    at_address = [one for one, base in champion.bases if base.files and one.address == use.address] if champion else []
+    same = [one for one in at_address if one.columns == use.columns] or at_address
+    if champion is None or len(same) != 1:
+        return None
+    names = next(base.files for one, base in champion.bases if one == same[0])
+    return {path.name: path for path in sorted((champion.folder / same[0].folder).iterdir()) if path.name in names}
 
 
 def replaced(files: Mapping[str, Path], parts: Mapping[str, Path]) -> dict[str, Path]:

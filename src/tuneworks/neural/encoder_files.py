@@ -23,6 +23,7 @@ ADAPTER_FILES = (ADAPTER_WEIGHTS, ADAPTER_SETTINGS)
 STOCK_FILES = ("config.json", WEIGHTS_FILE, "tokenizer.json", "tokenizer_config.json", SETTINGS_FILE)
 FOLDER_FILES = (*STOCK_FILES, *ADAPTER_FILES)
 DEPTHS = ("num_hidden_layers", "n_layers", "num_layers")  # what they call the number of layers
+MASKS = ("[MASK]", "<mask>")  # what vocabularies call the token that hides others
 WIDTHS = ("hidden_size", "dim", "d_model", "n_embd")  # what configurations call the width of token states
 
 
@@ -91,6 +92,12 @@ def load_tokenizer(files: Mapping[str, Path]) -> Tokenizer:
     tokenizer.no_padding()
     tokenizer.no_truncation()
     return tokenizer
+
+
+def mask_of(tokenizer: Tokenizer) -> int | None:
+    """The token that hides others, where the vocabulary has one."""
+    found: list[int | None] = [tokenizer.token_to_id(name) for name in MASKS]
+    return next((token for token in found if token is not None), None)
 
 
 def width_of(files: Mapping[str, Path]) -> int:

@@ -31,6 +31,7 @@ from tuneworks.neural.encoder_files import (
     layer_output,
     load_settings,
     load_tokenizer,
+    mask_of,
     truncated,
 )
 from tuneworks.neural.pieces import Piece, pieces_of, readable
@@ -65,6 +66,9 @@ class Int8Encoder(LoadedBase):
         made = self._network(self._files)
         made.settings = replace(made.settings, layers=())
         return made
+
+    def has_mask(self) -> bool:
+        return mask_of(load_tokenizer(self._files)) is not None
 
     def truncated(self, values: Sequence[Any]) -> Sequence[bool]:
         return truncated(self._files, values)

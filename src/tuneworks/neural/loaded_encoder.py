@@ -12,7 +12,7 @@ from tuneworks.core.contracts import LoadedBase
 from tuneworks.core.events import Listener, silent
 from tuneworks.core.files import sha256_of_bytes, sha256_of_file
 from tuneworks.neural.encoder import Encoder, encoded
-from tuneworks.neural.encoder_files import FOLDER_FILES, truncated
+from tuneworks.neural.encoder_files import FOLDER_FILES, load_tokenizer, mask_of, truncated
 from tuneworks.statistics.features import Floats
 
 TOKENS_AT_ONCE = 512
@@ -47,6 +47,9 @@ class LoadedEncoder(LoadedBase):
         made = self._read(self._files)
         made.settings = replace(made.settings, layers=())
         return made
+
+    def has_mask(self) -> bool:
+        return mask_of(load_tokenizer(self._files)) is not None
 
     def truncated(self, values: Sequence[Any]) -> Sequence[bool]:
         return truncated(self._files, values)

@@ -9,6 +9,7 @@ from tuneworks.statistics import (
     entities,
     forecasts,
     generation,
+    likelihood,
     multi_label,
     passages,
     regression,
@@ -22,6 +23,7 @@ SCORES = (
     | classification.LOSSES
     | entities.METRICS
     | generation.METRICS
+    | likelihood.METRICS
     | regression.METRICS
     | forecasts.METRICS
     | forecasts.FURTHER
@@ -36,6 +38,7 @@ LESS_IS_BETTER = frozenset(
         *anomaly.LESS_IS_BETTER,
         *classification.LOSSES,
         *multi_label.LOSSES,
+        *likelihood.LESS_IS_BETTER,
         *regression.LESS_IS_BETTER,
         *forecasts.LESS_IS_BETTER,
     )

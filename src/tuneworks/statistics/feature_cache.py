@@ -52,6 +52,9 @@ class CachedBase(LoadedBase):
     def writer(self) -> Any:
         return self._base.writer()
 
+    def has_mask(self) -> bool:
+        return self._base.has_mask()
+
     def truncated(self, values: Sequence[Any]) -> Sequence[bool]:
         return self._base.truncated(values)
 

@@ -65,6 +65,7 @@ def suits(method: type[Method], data: Data, address: str) -> bool:
         return False
     loaded = _loaded(data.spec.task or "", address)
     able = all(base.has_network or not method.needs_network for base in loaded)
+    able = able and all(base.has_mask() or not method.needs_mask for base in loaded)
     return bool(loaded) and able and all(base.writes or not method.needs_writer for base in loaded)
 
 
