@@ -28,7 +28,9 @@ WAYS: Mapping[str, tuple[str, dict[str, Any]]] = {
     "gradual": ("freeze", {"gradual": True, "layer_decay": 0.5}),
     "lora": ("lora", {"dora": True, "adapter_dropout": 0.2, "rank": 2}),
     "prompt": ("prompt", {"tokens": 3, "schedule": "cosine"}),
+    "masked": ("masked-language-modelling", {"whole_words": True}),
 }
+TASKS = {"masked-language-modelling": "language-modelling"}
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +40,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def job(address: str, folder: Path, method: str, **options: Any) -> Job:
-    data = sample_data("text-classification", 60)
+    data = sample_data(TASKS.get(method, "text-classification"), 60)
     asked = Recipe(address, method, epochs=2, batch_tokens=250, learning_rate=2e-3, options=options)
     recipe = registry.load("methods", method)().complete(asked, output_of(data))
     return job_of(data, recipe, folder)

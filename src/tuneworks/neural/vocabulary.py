@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from tuneworks.neural.devices import numbers_of
 from tuneworks.neural.encoder import Encoder
 from tuneworks.neural.pieces import Piece
 
@@ -36,20 +39,36 @@ class Rows(nn.Embedding):
 def compacted(encoder: Encoder, pieces: Iterable[Piece]) -> Iterator[None]:
     """Meanwhile the encoder holds only the embedding rows of these pieces; afterwards all, with what those learnt.
 
-    An encoder whose embeddings do not learn, or are no table of numbers, stays as it is.
+    The others wait in a file. An encoder whose embeddings are no table of numbers stays as it is.
     """
     model: Any = encoder.model
     whole = model.get_input_embeddings()
-    if type(whole) is not nn.Embedding or not whole.weight.requires_grad:
+    if type(whole) is not nn.Embedding:
         yield
         return
-    seen = sorted({encoder.pad, *(token for piece in pieces for token in piece.ids)})
-    held = torch.tensor(seen, device=whole.weight.device)
+    held = torch.tensor(sorted({encoder.pad, *(token for piece in pieces for token in piece.ids)}))
     rows = Rows(whole, held)
-    model.set_input_embeddings(rows)
-    try:
-        yield
-    finally:
-        with torch.no_grad():
-            whole.weight[held] = rows.weight
-        model.set_input_embeddings(whole)
+    with _in_a_file(whole):
+        model.set_input_embeddings(rows)
+        try:
+            yield
+        finally:
+            model.set_input_embeddings(whole)
+    with torch.no_grad():
+        whole.weight[held] = rows.weight
+
+
+@contextmanager
+def _in_a_file(table: nn.Embedding) -> Iterator[None]:
+    """Meanwhile the table's numbers take no memory; they are back afterwards, whatever happened."""
+    place, shape = table.weight.device, table.weight.shape
+    with tempfile.TemporaryFile() as file:
+        numbers = numbers_of(table.weight)
+        numbers.tofile(file)
+        table.weight.data = torch.empty(0)
+        try:
+            yield
+        finally:
+            file.seek(0)
+            back = np.fromfile(file, numbers.dtype).reshape(shape)
+            table.weight.data = torch.from_numpy(back).to(place)
