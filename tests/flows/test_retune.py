@@ -12,7 +12,7 @@ import pytest
 
 from tuneworks.core.asking import Row
 from tuneworks.core.errors import InvalidInput, TuneworksError
-from tuneworks.core.types import DatasetName, Deployment, Event, Run, TaskSpec
+from tuneworks.core.types import DatasetName, Deployment, Event, TaskSpec
 from tuneworks.core.workspace import Workspace
 from tuneworks.flows.add import add
 from tuneworks.flows.deploy import deploy
@@ -112,13 +112,11 @@ def test_a_retuning_that_fails_leaves_the_name_where_it_was(workspace: Workspace
     before = dataset_of(workspace, NAME)
     correct(workspace, refunds(60), "refund")
     base = version_of(workspace, f"{NAME}@1")
-    run = workspace.store.get(Run, base.run_id)
-    assert run is not None
-    workspace.store.put(replace(run, config=replace(run.config, recipe=replace(run.config.recipe, method="absent"))))
+    workspace.store.put(replace(base, recipe=replace(base.recipe, method="absent")))
     with pytest.raises(TuneworksError, match="absent"):
         retune(NAME, workspace=workspace)
     assert dataset_of(workspace, NAME) == before
-    workspace.store.put(run)
+    workspace.store.put(base)
     outcome = retune(NAME, workspace=workspace)
     assert dataset_of(workspace, NAME) == outcome.dataset
 
@@ -190,3 +188,12 @@ def test_a_judged_row_keeps_the_side_of_the_row_it_replaces() -> None:
 
 def _rows(workspace: Workspace) -> list[dict[str, str]]:
     return read_rows(workspace, dataset_of(workspace, NAME))
+
+
+def test_what_the_ladder_kept_is_what_is_tuned_anew(tmp_path: Path) -> None:
+    with Workspace.open(tmp_path / ".tuneworks") as workspace:
+        add(sample_rows(), name=NAME, workspace=workspace)
+        first = tune(NAME, target="topic", budget=1e-5, goal=0.999, workspace=workspace)
+        deploy(NAME, workspace=workspace)
+        correct(workspace, refunds(5), "refund")
+        assert retune(NAME, workspace=workspace).version.recipe == first.recipe

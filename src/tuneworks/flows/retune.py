@@ -135,7 +135,10 @@ def _move_names(workspace: Workspace, old: Dataset, new: Dataset) -> None:
 
 
 def _config(workspace: Workspace, champion: ModelVersion, dataset: Dataset) -> RunConfig:
-    """The champion's settings on the grown rows; labels are found anew unless its user named them."""
+    """The champion's recipe on the grown rows; labels are found anew unless its user named them.
+
+    The goal and the budget have chosen that recipe, and bound no other run.
+    """
     run = workspace.store.get(Run, champion.run_id)
     if run is None:
         raise NotFound(
@@ -147,7 +150,16 @@ def _config(workspace: Workspace, champion: ModelVersion, dataset: Dataset) -> R
         )
     named = run.asked.spec.labels if run.asked else ()
     spec = replace(run.config.spec, labels=named)
-    return replace(run.config, name=champion.name, dataset=dataset.id, spec=spec, from_version=champion.label)
+    return replace(
+        run.config,
+        name=champion.name,
+        dataset=dataset.id,
+        spec=spec,
+        recipe=champion.recipe,
+        from_version=champion.label,
+        goal=None,
+        budget=None,
+    )
 
 
 def _deciding(comparisons: Sequence[Comparison], candidate: ModelVersion) -> Comparison:
