@@ -13,13 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from tuneworks.core import lifecycle
+from tuneworks.core import lifecycle, recovery
 from tuneworks.core.errors import Conflict, UnsuitableData
 from tuneworks.core.files import staged_beside, write_atomically
-from tuneworks.core.lifecycle import fail, finish, next_number, recover, start
+from tuneworks.core.lifecycle import fail, finish, next_number, start
 from tuneworks.core.processes import is_alive, owner
+from tuneworks.core.recovery import recover
 from tuneworks.core.text import Text, language, plain
-from tuneworks.core.types import ModelVersion, Run, RunConfig
+from tuneworks.core.types import Event, Lease, ModelVersion, Run, RunConfig
 from tuneworks.core.workspace import Workspace
 from tuneworks.stores import sql
 from tuneworks.testing.stores import a_version
@@ -35,6 +36,13 @@ print(start(workspace, RunConfig("tickets", "tickets")).id, flush=True)
 os.kill(os.getpid(), 9)
 """
 
+KILLED_BEFORE_IT_TOLD = KILLED.replace("import start", "import finish, start").replace(
+    'print(start(workspace, RunConfig("tickets", "tickets")).id, flush=True)',
+    """run = start(workspace, RunConfig("tickets", "tickets"))
+finish(workspace, run)
+print(run.id, flush=True)""",
+)
+
 
 @pytest.fixture
 def workspace(tmp_path: Path):
@@ -42,8 +50,8 @@ def workspace(tmp_path: Path):
         yield workspace
 
 
-def run_killed_in(workspace: Workspace) -> str:
-    command = [sys.executable, "-c", KILLED, str(workspace.root)]
+def run_killed_in(workspace: Workspace, script: str = KILLED) -> str:
+    command = [sys.executable, "-c", script, str(workspace.root)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == -9, done.stderr
     return done.stdout.strip()
@@ -218,7 +226,7 @@ def leave(path: Path, process: int, age_seconds: float) -> Path:
 
 
 def test_only_what_dead_processes_left_long_ago_is_swept(workspace: Workspace) -> None:
-    dead, old = ended_process(), lifecycle.LEFTOVER_AFTER_SECONDS + 60
+    dead, old = ended_process(), recovery.LEFTOVER_AFTER_SECONDS + 60
     swept = [
         leave(folder / "x", dead, old) for folder in (workspace.root / "blobs", workspace.models, workspace.cache / "a")
     ]
@@ -238,8 +246,19 @@ def test_only_what_dead_processes_left_long_ago_is_swept(workspace: Workspace) -
 
 
 def test_the_name_of_a_staged_file_is_one_the_sweep_knows(tmp_path: Path) -> None:
-    staged = lifecycle.STAGED.fullmatch(staged_beside(tmp_path / "a.b.json").name)
+    staged = recovery.STAGED.fullmatch(staged_beside(tmp_path / "a.b.json").name)
     assert staged is not None
     assert int(staged[1]) == os.getpid()
     write_atomically(tmp_path / "deep" / "file", b"whole")
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize(("script", "status"), [(KILLED, "interrupted"), (KILLED_BEFORE_IT_TOLD, "finished")])
+def test_the_end_of_a_run_is_told_once_though_its_process_went_before(
+    script: str, status: str, workspace: Workspace
+) -> None:
+    run = run_killed_in(workspace, script)
+    for _ in range(2):
+        recover(workspace)
+        assert [event.kind for event in workspace.store.find(Event, run_id=run)] == [status]
+        assert workspace.store.find(Lease) == []

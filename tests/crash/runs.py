@@ -9,7 +9,8 @@ import signal
 import threading
 from pathlib import Path
 
-from tuneworks.core.lifecycle import queue, recover
+from tuneworks.core.lifecycle import queue
+from tuneworks.core.recovery import recover
 from tuneworks.core.types import Event, ModelVersion, Recipe, Run, RunConfig
 from tuneworks.core.workspace import Workspace
 from tuneworks.flows.add import add

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from tuneworks.core.lifecycle import AT_WORK, recover
+from tuneworks.core.lifecycle import AT_WORK
+from tuneworks.core.recovery import recover
 from tuneworks.core.types import Dataset, DatasetName, Deployment, ModelVersion, Prediction, Run
 from tuneworks.core.workspace import Workspace
 from tuneworks.flows.deploy import deploy

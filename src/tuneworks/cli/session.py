@@ -27,7 +27,7 @@ class Session:
     @contextmanager
     def open(self) -> Iterator[Workspace]:
         """The workspace, tidied up after runs that were cut off, and closed at the end."""
-        from tuneworks.core.lifecycle import recover
+        from tuneworks.core.recovery import recover
         from tuneworks.core.workspace import Workspace
 
         with Workspace.open(self.workspace) as workspace:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from tuneworks.core.errors import RunFailed
 from tuneworks.core.holding import stopped
-from tuneworks.core.lifecycle import AT_WORK, STOPPED_AS, lease_id, recover
+from tuneworks.core.lifecycle import AT_WORK, STOPPED_AS, lease_id
 from tuneworks.core.processes import is_alive
+from tuneworks.core.recovery import recover
 from tuneworks.core.text import Text, plain
 from tuneworks.core.types import Event, Lease, Run
 from tuneworks.core.workspace import Workspace

@@ -13,7 +13,7 @@ from types import FrameType
 from tuneworks.core.clock import now
 from tuneworks.core.errors import Conflict, RunStopped, TuneworksError
 from tuneworks.core.events import Listener, tell
-from tuneworks.core.lifecycle import fail, lease_id, release
+from tuneworks.core.lifecycle import FINISHED, fail, lease_id, release
 from tuneworks.core.text import Text, plain
 from tuneworks.core.types import Event, Lease, Run
 from tuneworks.core.workspace import Workspace
@@ -22,7 +22,6 @@ LOOK_SECONDS = 0.3
 BEAT_SECONDS = 5.0
 LEASE_SECONDS = 30.0
 WISHES = {"pause": Text("paused", "暂停"), "cancel": Text("cancelled", "取消")}
-FINISHED = Text("finished", "已完成")
 STOPPING = Text(
     "Stopping after this step, with a checkpoint; press Ctrl-C once more to stop at once.",
     "将在当前步骤结束并写入检查点后停止；再按一次 Ctrl-C 立即停止。",

@@ -15,27 +15,22 @@ holds an older count writes nothing more (a fencing token).
 
 from __future__ import annotations
 
-import re
-import shutil
-import time
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 
 from tuneworks.core.clock import new_id, now
 from tuneworks.core.environment import environment
 from tuneworks.core.errors import Conflict, RunStopped, TuneworksError, Unavailable
-from tuneworks.core.processes import exists, is_alive, owner
+from tuneworks.core.processes import owner
 from tuneworks.core.text import Text, plain
 from tuneworks.core.types import Lease, ModelVersion, Run, RunConfig
 from tuneworks.core.workspace import Workspace
 
 AT_WORK = ("queued", "running")
+LEASE = ".lease"
 STOPPED_AS = {"pause": "paused", "cancel": "cancelled"}
-LEFTOVER_AFTER_SECONDS = 600
+FINISHED = Text("finished", "已完成")
 CANCELLED = Text("Cancelled by the user. Nothing of it was kept.", "已由用户取消，未保留其任何内容。")
-STAGED = re.compile(r"\..*\.(\d+)(-[0-9a-f]+)?\.part")
 
 
 def queue(
@@ -120,7 +115,7 @@ def fail(workspace: Workspace, run: Run, error: BaseException) -> Run:
     status, text = _ending(run, error)
     failed = replace(run, status=status, ended=now(), error=text, wanted=None)
     with suppress(Unavailable):
-        return _end(workspace, failed) or workspace.store.get(Run, run.id) or failed
+        return end(workspace, failed) or workspace.store.get(Run, run.id) or failed
     return failed
 
 
@@ -160,17 +155,6 @@ def next_number(workspace: Workspace, name: str) -> int:
     return 1 + max(held, sum(run.config.name == name for run in finished))
 
 
-def recover(workspace: Workspace) -> list[Run]:
-    """Mark runs whose process is gone as interrupted and sweep what was left; each such run is returned once."""
-    gone = [
-        _end(workspace, replace(run, status="interrupted", ended=now(), error=_cut_off(run)))
-        for run in _abandoned(workspace)
-    ]
-    for leftover in _leftovers(workspace):
-        shutil.rmtree(leftover, ignore_errors=True) if leftover.is_dir() else leftover.unlink(missing_ok=True)
-    return [run for run in gone if run]
-
-
 def notice(run: Run) -> Text:
     """One line that tells the user what became of a run that did not finish."""
     error = run.error or plain("")
@@ -179,7 +163,7 @@ def notice(run: Run) -> Text:
 
 def lease_id(run_id: str) -> str:
     """The id of the lease on a run."""
-    return f"{run_id}.lease"
+    return f"{run_id}{LEASE}"
 
 
 # -- how a run ends ----------------------------------------------------------------------------------
@@ -211,15 +195,6 @@ def _stopped(run: Run, wanted: str) -> Text:
     return CANCELLED
 
 
-def _cut_off(run: Run) -> Text:
-    way = go_on(run)
-    return Text(
-        "The process that did this run ended before it was done (killed, or the machine stopped). "
-        f"Nothing else was touched. {way.en}",
-        f"执行此运行的进程在完成之前已结束（被终止或机器停机），其他数据未受影响。{way.zh}",
-    )
-
-
 def _still_ours(workspace: Workspace, run: Run) -> None:
     stored = workspace.store.get(Run, run.id)
     if stored is None or stored.status not in AT_WORK or stored.claims != run.claims:
@@ -245,7 +220,7 @@ def _renumbered(workspace: Workspace, version: ModelVersion) -> ModelVersion:
     return replace(version, number=next_number(workspace, version.name))
 
 
-def _end(workspace: Workspace, ended: Run) -> Run | None:
+def end(workspace: Workspace, ended: Run) -> Run | None:
     """The run as ended; nothing where it ended before, or was taken over."""
     while True:
         revision, stored = workspace.store.revision(Run, ended.id), workspace.store.get(Run, ended.id)
@@ -254,39 +229,3 @@ def _end(workspace: Workspace, ended: Run) -> Run | None:
         with suppress(Conflict):
             workspace.store.put(ended, expect={ended.id: revision})
             return ended
-
-
-# -- what was left -----------------------------------------------------------------------------------
-
-
-def _abandoned(workspace: Workspace) -> Iterator[Run]:
-    for status in AT_WORK:
-        for run in workspace.store.find(Run, status=status):
-            if run.owner is not None and not is_alive(run.owner):
-                yield run
-
-
-def _leftovers(workspace: Workspace) -> Iterator[Path]:
-    """Staged files and folders whose process is gone and that nobody touched for a while; checkpoints of no use."""
-    for folder in (
-        workspace.root / "blobs",
-        workspace.models,
-        workspace.cache,
-        workspace.reports,
-        workspace.checkpoints,
-    ):
-        for path in list(folder.rglob(".*.part")):
-            staged = STAGED.fullmatch(path.name)
-            if staged and not exists(int(staged[1])) and _age_seconds(path) > LEFTOVER_AFTER_SECONDS:
-                yield path
-    for path in list(workspace.checkpoints.glob("run-*")):
-        run = workspace.store.get(Run, path.name)
-        if run is None or run.status in ("finished", "cancelled"):
-            yield path
-
-
-def _age_seconds(path: Path) -> float:
-    try:
-        return time.time() - path.stat().st_mtime
-    except FileNotFoundError:
-        return 0.0

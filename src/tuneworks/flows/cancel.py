@@ -8,6 +8,7 @@ from dataclasses import replace
 from tuneworks.core import lifecycle
 from tuneworks.core.clock import now
 from tuneworks.core.errors import Conflict
+from tuneworks.core.recovery import recover
 from tuneworks.core.text import Text
 from tuneworks.core.types import Run
 from tuneworks.core.workspace import Workspace
@@ -17,7 +18,7 @@ from tuneworks.flows.references import run_of
 def cancel(run: str, *, workspace: Workspace | None = None) -> Run:
     """Ask a run to stop for good, whatever process does it; one that nobody does ends at once."""
     workspace = workspace or Workspace.open()
-    lifecycle.recover(workspace)
+    recover(workspace)
     found = run_of(workspace, run)
     if found.status in lifecycle.AT_WORK:
         return lifecycle.ask(workspace, found, "cancel")

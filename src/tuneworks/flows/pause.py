@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tuneworks.core import lifecycle
 from tuneworks.core.errors import Conflict
+from tuneworks.core.recovery import recover
 from tuneworks.core.text import Text
 from tuneworks.core.types import Run
 from tuneworks.core.workspace import Workspace
@@ -13,7 +14,7 @@ from tuneworks.flows.references import run_of
 def pause(run: str, *, workspace: Workspace | None = None) -> Run:
     """Ask a run to pause, whatever process does it; it does so after its present step, one that waits at once."""
     workspace = workspace or Workspace.open()
-    lifecycle.recover(workspace)
+    recover(workspace)
     found = run_of(workspace, run)
     if found.status not in lifecycle.AT_WORK:
         raise Conflict(

@@ -7,6 +7,7 @@ from functools import partial
 from tuneworks.core import lifecycle, registry
 from tuneworks.core.errors import Conflict
 from tuneworks.core.events import Listener, silent
+from tuneworks.core.recovery import recover
 from tuneworks.core.text import Text
 from tuneworks.core.types import Run
 from tuneworks.core.workspace import Workspace
@@ -30,7 +31,7 @@ def resume(run: str, *, runner: str = "inline", workspace: Workspace | None = No
 
 def queue_again(workspace: Workspace, reference: str, *, reserved: bool) -> Run:
     """The run, queued once more; ``Conflict`` where there is nothing to go on with."""
-    lifecycle.recover(workspace)
+    recover(workspace)
     found = run_of(workspace, reference)
     if found.status not in RESUMABLE:
         raise Conflict(

@@ -13,6 +13,7 @@ from tuneworks.core import lifecycle
 from tuneworks.core.errors import Conflict, RunStopped, TuneworksError
 from tuneworks.core.events import Listener, silent, tell
 from tuneworks.core.holding import LEASE_SECONDS, Hold, held
+from tuneworks.core.recovery import recover
 from tuneworks.core.text import Text
 from tuneworks.core.types import Lease, ModelVersion, Run, RunConfig, Score
 from tuneworks.core.workspace import Workspace
@@ -120,7 +121,7 @@ def _waiting(workspace: Workspace, *, once: bool) -> Iterator[Run]:
     """Runs that nobody does: queued for any worker, or held by a lease that no longer lives."""
     watch = Watch(workspace)
     while True:
-        lifecycle.recover(workspace)
+        recover(workspace)
         waiting = [run for run in workspace.store.find(Run, status="queued") if run.owner is None]
         found = next(iter([*waiting, *watch.silent()]), None)
         if found is not None:
@@ -160,7 +161,7 @@ def _done(workspace: Workspace, run: Run, listener: Listener) -> Run:
     except (Conflict, RunStopped):
         raise
     except TuneworksError as error:
-        tell(listener, "failed", Text(str(error.problem), str(error.problem)), run_id=run.id)
+        tell(listener, "failed", error.problem, run_id=run.id)
         return workspace.store.get(Run, run.id) or run
 
 
