@@ -38,7 +38,7 @@ TITLES = (
 @shared.dataset(required=False)
 @shared.target
 @shared.task
-@option("--base", metavar="ADDRESS", about=Text("The pretrained model to start from.", "作为起点的预训练模型。"))
+@shared.base
 @option(
     "--method",
     metavar="METHOD",

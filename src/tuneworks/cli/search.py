@@ -26,7 +26,7 @@ from tuneworks.core.text import Text
 @shared.dataset(required=False)
 @shared.target
 @shared.task
-@option("--base", metavar="ADDRESS", about=Text("The pretrained model to start from.", "作为起点的预训练模型。"))
+@shared.base
 @option("--method", metavar="METHOD", about=Text("Whose settings, such as full.", "搜索哪种方法的设置，例如 full。"))
 @option("--trials", type=int, about=Text("How many recipes to try. Default: 30.", "试验的配方数，默认 30。"))
 @option("--minutes", type=float, about=Text("The time for everything.", "全部工作的时间（分钟）。"))
@@ -58,9 +58,7 @@ from tuneworks.core.text import Text
     default=None,
     about=Text("Store no version; the best recipe is a file.", "不保存版本，只写出最佳配方文件。"),
 )
-@option(
-    "--name", metavar="NAME", about=Text("The model's name. Default: the dataset's.", "模型名称。默认取数据集名称。")
-)
+@shared.name
 @shared.config
 @shared.settings
 def command(

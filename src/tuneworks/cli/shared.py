@@ -19,6 +19,10 @@ task = option(
     metavar="TASK",
     about=Text("What is asked of the model. Default: from the data.", "任务类型。默认由数据推断。"),
 )
+base = option("--base", metavar="ADDRESS", about=Text("The pretrained model to start from.", "作为起点的预训练模型。"))
+name = option(
+    "--name", metavar="NAME", about=Text("The model's name. Default: the dataset's.", "模型名称。默认取数据集名称。")
+)
 config = option("--config", metavar="FILE", about=Text("A run's settings in TOML.", "TOML 格式的运行设置文件。"))
 settings = option(
     "--set",

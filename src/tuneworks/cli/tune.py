@@ -26,15 +26,13 @@ from tuneworks.core.text import Text
 @shared.dataset(required=False)
 @shared.target
 @shared.task
-@option("--base", metavar="ADDRESS", about=Text("The pretrained model to start from.", "作为起点的预训练模型。"))
+@shared.base
 @option(
     "--method",
     metavar="METHOD",
     about=Text("How it is adapted, such as head or full.", "微调方法，例如 head 或 full。"),
 )
-@option(
-    "--name", metavar="NAME", about=Text("The model's name. Default: the dataset's.", "模型名称。默认取数据集名称。")
-)
+@shared.name
 @shared.runner
 @shared.goal
 @shared.budget
