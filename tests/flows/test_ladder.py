@@ -10,15 +10,17 @@ from pathlib import Path
 import pytest
 
 from tests.tiny import tiny_encoder
+from tuneworks.core import registry
 from tuneworks.core.errors import InvalidConfig, OverBudget
 from tuneworks.core.events import Listener, advance
 from tuneworks.core.text import plain
 from tuneworks.core.types import Event, RunConfig, Score
 from tuneworks.core.workspace import Workspace
 from tuneworks.flows.add import add
+from tuneworks.flows.baselines import baselines, keep
 from tuneworks.flows.budget import Budget
 from tuneworks.flows.default_bases import is_pretrained
-from tuneworks.flows.fitting import Fitted
+from tuneworks.flows.fitting import Fitted, fit
 from tuneworks.flows.ladder import meets
 from tuneworks.flows.plan_run import plan_run
 from tuneworks.flows.tune import tune
@@ -56,6 +58,13 @@ def test_cheap_stands_before_dear_and_what_needs_no_weights_first(workspace: Wor
 def test_dear_methods_wait_until_a_goal_or_a_budget_is_stated(workspace: Workspace) -> None:
     assert "full" not in [method for method, _ in rungs(workspace)]
     assert "full" in [method for method, _ in rungs(workspace, budget=5.0)]
+
+
+def test_where_no_rung_stands_the_tasks_own_method_says_why(workspace: Workspace) -> None:
+    columns, rows = registry.load("tasks", "text-generation")().sample(120, 0)
+    add(rows, name="titles", kinds={column.name: column.kind for column in columns}, workspace=workspace)
+    with pytest.raises(InvalidConfig, match="writes"):
+        tune("titles", task="text-generation", base="ngrams", workspace=workspace)
 
 
 def test_a_named_method_is_the_only_rung(workspace: Workspace) -> None:
@@ -145,3 +154,15 @@ def test_a_run_of_one_method_that_would_not_be_done_in_time_is_refused(workspace
 def test_a_ladder_keeps_its_first_rung_whatever_the_budget(workspace: Workspace) -> None:
     version = tune(NAME, settings={"budget": 1e-5}, workspace=workspace)
     assert (version.recipe.method, version.recipe.base) == ("head", {"text": ("ngrams",)})
+
+
+def test_the_baseline_that_was_a_rung_is_not_fitted_twice(workspace: Workspace, tiny: str, tmp_path: Path) -> None:
+    heard: list[Event] = []
+    first = plan_run(workspace, CONFIG).rungs[0]
+    plan = plan_run(workspace, replace(CONFIG, recipe=replace(CONFIG.recipe, base=tiny, method="head")))
+    fitted = fit(plan.data, first, folder=tmp_path, cache=workspace.cache)
+    keep(workspace, plan, first, fitted)
+    names = [name.en for name, _ in baselines(workspace, plan, heard.append)]
+    assert "character n-grams" in names
+    told = {event.message.en for event in heard if event.kind == "baseline"}
+    assert told == {"Fitting the baseline: base before tuning"}

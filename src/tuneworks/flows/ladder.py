@@ -63,31 +63,26 @@ def climb(plan: Plan, fit: Fit, folder: Path, listener: Listener) -> Climb:
     A model surely meets the goal where the worse bound of its 95 % interval on validation rows does. The first recipe
     is fitted whatever the budget, where there are others; one that would not be done in time is left out.
     """
-    budget = Budget(plan.config.budget)
-    rungs: list[Rung] = []
-    best: Fitted | None = None
-    for number, recipe in enumerate(plan.rungs):
-        if best is not None and meets(best, plan.config.goal):
-            rungs.append(Rung(recipe, NOT_NEEDED))
+    budget, goal = Budget(plan.config.budget), plan.config.goal
+    first, *dearer = plan.rungs
+    began = time.monotonic()
+    best = fit(first, folder / "rung_0", listener if dearer else budget.watch(listener))
+    rungs = [Rung(first, TRIED, best.validation, time.monotonic() - began)]
+    _tell_rung(rungs, plan, listener)
+    for number, recipe in enumerate(dearer, start=1):
+        if meets(best, goal) or budget.seconds_left <= 0:
+            rungs.append(Rung(recipe, NOT_NEEDED if meets(best, goal) else SPENT))
             continue
-        if best is not None and budget.seconds_left <= 0:
-            rungs.append(Rung(recipe, SPENT))
-            continue
-        hear = listener if number == 0 and len(plan.rungs) > 1 else budget.watch(listener)
         began = time.monotonic()
         try:
-            fitted = fit(recipe, folder / f"rung_{number}", hear)
+            fitted = fit(recipe, folder / f"rung_{number}", budget.watch(listener))
         except OverBudget as over:
-            if len(plan.rungs) == 1:
-                raise
             rungs.append(Rung(recipe, _too_long(over.seconds), seconds=time.monotonic() - began))
             continue
         rungs.append(Rung(recipe, TRIED, fitted.validation, time.monotonic() - began))
         _tell_rung(rungs, plan, listener)
-        best = fitted if best is None or _is_better(fitted, best) else best
-    if best is None:
-        raise RuntimeError("a ladder has no rung")
-    outcome = MET if meets(best, plan.config.goal) else KEPT
+        best = fitted if _is_better(fitted, best) else best
+    outcome = MET if meets(best, goal) else KEPT
     told = [replace(rung, outcome=outcome) if rung.validation is best.validation else rung for rung in rungs]
     return Climb(best, plan.settled(best.recipe), tuple(told))
 

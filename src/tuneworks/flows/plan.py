@@ -83,7 +83,7 @@ def plan(
         raise _refusal(workspace, asked, estimates, box, listener)
     advised = _advised(estimates, asked.goal, less)
     return Forecast(
-        replace(whole.config, recipe=replace(whole.config.recipe, method=whole.config.recipe.method or AUTO)),
+        whole.config,
         whole.data.spec.metric or "",
         len(whole.data.train),
         less,

@@ -142,7 +142,8 @@ def _rungs(config: RunConfig, recipe: Recipe, data: Data, *, dear: bool | None) 
         return (recipe,)
     if dear is None:
         dear = config.goal is not None or config.budget is not None
-    return rungs_of(recipe, data.task, data.spec, chosen=config.recipe.base is not None, dear=dear)
+    found = rungs_of(recipe, data.task, data.spec, chosen=config.recipe.base is not None, dear=dear)
+    return found or (replace(recipe, method=data.task.default_method),)  # which says why it does not fit
 
 
 def defaults_of(config: RunConfig) -> RunConfig:
