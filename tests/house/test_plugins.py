@@ -8,6 +8,7 @@ import pytest
 
 from tests.house.source import PACKAGE, PLUGINS
 from tuneworks.core import registry
+from tuneworks.core.contracts import Method
 
 KINDS = [kind for kind in PLUGINS if list((PACKAGE / kind).glob("[a-z]*.py"))]
 SINGULAR = {"bases": "base", "blobs": "blobs", "detectors": "detector"}
@@ -33,3 +34,11 @@ def test_every_kind_has_a_public_contract_suite(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_plugin_says_in_one_line_what_it_is(kind: str) -> None:
     assert [name for name, line in registry.summaries(kind).items() if not line.endswith((".", "。"))] == []
+
+
+@pytest.mark.parametrize("name", registry.names("methods"))
+def test_what_is_read_of_a_method_without_importing_it_is_what_its_class_says(name: str) -> None:
+    method = registry.load("methods", name)
+    for attribute in ("rung", "needs_network", "needs_writer"):
+        read = registry.constant("methods", name, attribute)
+        assert (getattr(Method, attribute) if read is None else read) == getattr(method, attribute), attribute

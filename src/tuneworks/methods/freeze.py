@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
-from tuneworks.core.contracts import Head, Job, Method, Parts, Step
 from tuneworks.core.ranges import Range
 from tuneworks.core.spaces import Between, Space
-from tuneworks.core.types import Output, Recipe
+from tuneworks.core.types import Recipe
 from tuneworks.neural.encoder import Encoder
+from tuneworks.neural.gradient_method import GradientMethod
 from tuneworks.neural.optimisers import layers_below_top
-from tuneworks.neural.options import SHARED, TuningOptions, worth_searching
-from tuneworks.neural.tuning import RATES, Adapted, completed, tuned
+from tuneworks.neural.options import SHARED, TuningOptions
+from tuneworks.neural.tuning import Adapted
 from tuneworks.neural.whole import whole_files
-from tuneworks.statistics import positions
 
 ALLOWED = {**SHARED, "layers": Range(least=1)}
 
@@ -33,33 +32,20 @@ class Options(TuningOptions):
     allowed = ALLOWED
 
 
-class Freeze(Method):
+class Freeze(GradientMethod):
     """Keeps embeddings and lower layers as they are; what lies above them learns."""
 
     Options = Options
-    output_kinds = tuple(RATES)
-    reads = ("text",)
     needs_network = True
     rung = 3
 
-    def complete(self, recipe: Recipe, output: Output) -> Recipe:
-        return completed(super().complete(recipe, output), RATES, output.kind)
-
     def space(self, recipe: Recipe) -> Mapping[str, Space]:
-        return {**worth_searching(recipe), "recipe.options.layers": Between(1, 4)}
+        return {**super().space(recipe), "recipe.options.layers": Between(1, 4)}
 
-    def fit(self, job: Job) -> Generator[Step, None, Parts]:
-        options = Options(**job.recipe.options)
-
-        def adapt(encoder: Encoder) -> Adapted:
-            _let_learn(encoder, options.layers)
-            thaw = (lambda epoch: _let_learn(encoder, min(epoch + 1, options.layers))) if options.gradual else None
-            return Adapted(lambda: whole_files(encoder), thaw, _never_learning(encoder, options.layers))
-
-        return (yield from tuned(job, options, adapt))
-
-    def load(self, files: Mapping[str, Path]) -> Head:
-        return positions.load_head(files)
+    def adapt(self, encoder: Encoder, options: Any) -> Adapted:
+        _let_learn(encoder, options.layers)
+        thaw = (lambda epoch: _let_learn(encoder, min(epoch + 1, options.layers))) if options.gradual else None
+        return Adapted(lambda: whole_files(encoder), thaw, _never_learning(encoder, options.layers))
 
 
 def _let_learn(encoder: Encoder, layers: int) -> None:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
-from tuneworks.core.contracts import Head, Job, Method, Parts, Step
-from tuneworks.core.spaces import Space
-from tuneworks.core.types import Output, Recipe
 from tuneworks.neural.encoder import Encoder
-from tuneworks.neural.options import TuningOptions, worth_searching
-from tuneworks.neural.tuning import RATES, Adapted, completed, tuned
+from tuneworks.neural.gradient_method import GradientMethod
+from tuneworks.neural.options import TuningOptions
+from tuneworks.neural.tuning import Adapted
 from tuneworks.neural.whole import let_embeddings_learn, whole_files
-from tuneworks.statistics import positions
 
 
 @dataclass(frozen=True)
@@ -26,29 +22,13 @@ class Options(TuningOptions):
     train_embeddings: bool | None = None
 
 
-class Full(Method):
+class Full(GradientMethod):
     """AdamW with warm-up and decay on batches of like length; keeps the weights that validate best."""
 
     Options = Options
-    output_kinds = tuple(RATES)
-    reads = ("text",)
     needs_network = True
     rung = 5
 
-    def complete(self, recipe: Recipe, output: Output) -> Recipe:
-        return completed(super().complete(recipe, output), RATES, output.kind)
-
-    def space(self, recipe: Recipe) -> Mapping[str, Space]:
-        return worth_searching(recipe)
-
-    def fit(self, job: Job) -> Generator[Step, None, Parts]:
-        options = Options(**job.recipe.options)
-
-        def adapt(encoder: Encoder) -> Adapted:
-            let_embeddings_learn(encoder, options.train_embeddings)
-            return Adapted(lambda: whole_files(encoder))
-
-        return (yield from tuned(job, options, adapt))
-
-    def load(self, files: Mapping[str, Path]) -> Head:
-        return positions.load_head(files)
+    def adapt(self, encoder: Encoder, options: Any) -> Adapted:
+        let_embeddings_learn(encoder, options.train_embeddings)
+        return Adapted(lambda: whole_files(encoder))

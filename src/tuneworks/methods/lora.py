@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
-from tuneworks.core.contracts import Head, Job, Method, Parts, Step
 from tuneworks.core.ranges import Range
 from tuneworks.core.spaces import Choice, Space
-from tuneworks.core.types import Output, Recipe
+from tuneworks.core.types import Recipe
 from tuneworks.neural.encoder import Encoder
+from tuneworks.neural.gradient_method import GradientMethod
 from tuneworks.neural.injected import layers_named, with_injected
-from tuneworks.neural.options import SHARED, TuningOptions, worth_searching
-from tuneworks.neural.tuning import RATES, Adapted, completed, tuned
-from tuneworks.statistics import positions
-
-LEARNING_RATES = {kind: 5 * rate for kind, rate in RATES.items()}
+from tuneworks.neural.options import SHARED, TuningOptions
+from tuneworks.neural.tuning import Adapted
 
 ALLOWED = {**SHARED, "rank": Range(least=1), "alpha": Range(above=0), "adapter_dropout": Range(least=0, below=1)}
 
@@ -40,35 +37,23 @@ class Options(TuningOptions):
     allowed = ALLOWED
 
 
-class Lora(Method):
+class Lora(GradientMethod):
     """Adds a product of two thin matrices to each weight; only these and the head learn (Hu et al. 2021)."""
 
     Options = Options
-    output_kinds = tuple(LEARNING_RATES)
-    reads = ("text",)
     needs_network = True
-
-    def complete(self, recipe: Recipe, output: Output) -> Recipe:
-        return completed(super().complete(recipe, output), LEARNING_RATES, output.kind)
+    pace = 5.0
 
     def space(self, recipe: Recipe) -> Mapping[str, Space]:
-        return {**worth_searching(recipe), "recipe.options.rank": Choice((4, 8, 16, 32))}
+        return {**super().space(recipe), "recipe.options.rank": Choice((4, 8, 16, 32))}
 
-    def fit(self, job: Job) -> Generator[Step, None, Parts]:
-        options = Options(**job.recipe.options)
-
-        def adapt(encoder: Encoder) -> Adapted:
-            stated = {
-                "peft_type": "LORA",
-                "r": options.rank,
-                "lora_alpha": options.alpha,
-                "lora_dropout": options.adapter_dropout,
-                "use_dora": options.dora,
-                "target_modules": layers_named(encoder, options.targets),
-            }
-            return with_injected(encoder, stated, merge=options.merge)
-
-        return (yield from tuned(job, options, adapt))
-
-    def load(self, files: Mapping[str, Path]) -> Head:
-        return positions.load_head(files)
+    def adapt(self, encoder: Encoder, options: Any) -> Adapted:
+        stated = {
+            "peft_type": "LORA",
+            "r": options.rank,
+            "lora_alpha": options.alpha,
+            "lora_dropout": options.adapter_dropout,
+            "use_dora": options.dora,
+            "target_modules": layers_named(encoder, options.targets),
+        }
+        return with_injected(encoder, stated, merge=options.merge)

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import torch
 
-from tuneworks.core.contracts import Head, Job, Method, Parts, Step
 from tuneworks.core.ranges import Range
 from tuneworks.core.spaces import Choice, Space
-from tuneworks.core.types import Output, Recipe
+from tuneworks.core.types import Recipe
 from tuneworks.neural.encoder import Encoder
-from tuneworks.neural.options import SHARED, TuningOptions, worth_searching
+from tuneworks.neural.gradient_method import GradientMethod
+from tuneworks.neural.options import SHARED, TuningOptions
 from tuneworks.neural.soft_prompts import put_into
-from tuneworks.neural.tuning import RATES, Adapted, completed, tuned
+from tuneworks.neural.tuning import Adapted
 from tuneworks.neural.whole import beside_prompts, freeze
-from tuneworks.statistics import positions
-
-LEARNING_RATES = {kind: 20 * rate for kind, rate in RATES.items()}
 
 ALLOWED = {**SHARED, "tokens": Range(least=1, most=64)}
 
@@ -33,39 +29,27 @@ class Options(TuningOptions):
     allowed = ALLOWED
 
 
-class Prompt(Method):
+class Prompt(GradientMethod):
     """Puts vectors before a text's tokens as if they were words, and moves only these (Lester et al. 2021).
 
     They begin as the embeddings of words drawn at random, or as those of the version that is gone on from.
     """
 
     Options = Options
-    output_kinds = tuple(LEARNING_RATES)
-    reads = ("text",)
     needs_network = True
-
-    def complete(self, recipe: Recipe, output: Output) -> Recipe:
-        return completed(super().complete(recipe, output), LEARNING_RATES, output.kind)
+    pace = 20.0
 
     def space(self, recipe: Recipe) -> Mapping[str, Space]:
-        return {**worth_searching(recipe), "recipe.options.tokens": Choice((4, 8, 16, 32))}
+        return {**super().space(recipe), "recipe.options.tokens": Choice((4, 8, 16, 32))}
 
-    def fit(self, job: Job) -> Generator[Step, None, Parts]:
-        options = Options(**job.recipe.options)
-
-        def adapt(encoder: Encoder) -> Adapted:
-            freeze(encoder)
-            prompts = encoder.prompts
-            if prompts is None:
-                prompts = put_into(encoder.model, _some_words(encoder, options.tokens))
-                encoder.settings = _with_room(encoder, options.tokens)
-            prompts.prompts.requires_grad = True
-            return Adapted(lambda: beside_prompts(encoder))
-
-        return (yield from tuned(job, options, adapt))
-
-    def load(self, files: Mapping[str, Path]) -> Head:
-        return positions.load_head(files)
+    def adapt(self, encoder: Encoder, options: Any) -> Adapted:
+        freeze(encoder)
+        prompts = encoder.prompts
+        if prompts is None:
+            prompts = put_into(encoder.model, _some_words(encoder, options.tokens))
+            encoder.settings = _with_room(encoder, options.tokens)
+        prompts.prompts.requires_grad = True
+        return Adapted(lambda: beside_prompts(encoder))
 
 
 def _some_words(encoder: Encoder, count: int) -> torch.Tensor:

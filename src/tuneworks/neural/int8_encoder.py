@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
@@ -19,9 +18,7 @@ from numpy.typing import NDArray
 from onnxruntime import GraphOptimizationLevel, InferenceSession, SessionOptions
 from scipy import sparse
 
-from tuneworks.core.contracts import LoadedBase
 from tuneworks.core.events import Listener, advance, silent
-from tuneworks.core.files import sha256_of_bytes, sha256_of_file
 from tuneworks.core.text import Text
 from tuneworks.neural.encoder_files import (
     FOLDER_FILES,
@@ -31,28 +28,24 @@ from tuneworks.neural.encoder_files import (
     layer_output,
     load_settings,
     load_tokenizer,
-    mask_of,
-    truncated,
 )
 from tuneworks.neural.pieces import Piece, pieces_of, readable
 from tuneworks.neural.stock_weights import WORDS, Weights
+from tuneworks.neural.stored_encoder import StoredEncoder
 from tuneworks.statistics.features import Floats
 
 TOKENS_AT_ONCE = 512  # a batch's numbers stay in a core's own cache
 ERRORS_ALONE = 3
 
 
-class Int8Encoder(LoadedBase):
+class Int8Encoder(StoredEncoder):
     """A stock encoder beside its int8 graph; word embeddings are read from the stock weights row by row."""
 
-    has_network = True
     files = (*FOLDER_FILES, INT8_FILE)
     runtime = "onnx"
 
     def __init__(self, files: Mapping[str, Path], network: Callable[[Mapping[str, Path]], Any]) -> None:
-        self._files, self._network, self.width = files, network, feature_width(files)
-        hashes = [sha256_of_file(files[name]) for name in self.files if name in files]
-        self.fingerprint = f"int8-{sha256_of_bytes(''.join(hashes).encode())[:16]}"
+        super().__init__(files, network, feature_width(files), "int8")
 
     def features(
         self,
@@ -61,17 +54,6 @@ class Int8Encoder(LoadedBase):
         listener: Listener = silent,
     ) -> Floats:
         return self._reader.features(values, units, listener)
-
-    def network(self) -> Any:
-        made = self._network(self._files)
-        made.settings = replace(made.settings, layers=())
-        return made
-
-    def has_mask(self) -> bool:
-        return mask_of(load_tokenizer(self._files)) is not None
-
-    def truncated(self, values: Sequence[Any]) -> Sequence[bool]:
-        return truncated(self._files, values)
 
     @cached_property
     def _reader(self) -> Reader:

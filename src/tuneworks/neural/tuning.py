@@ -6,7 +6,7 @@ A method says how the network is adapted: which of the encoder's weights learn, 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -17,7 +17,6 @@ from torch import Tensor
 from tuneworks.core.contracts import Job, Parts, Step
 from tuneworks.core.errors import InvalidConfig
 from tuneworks.core.text import Text
-from tuneworks.core.types import Recipe
 from tuneworks.neural import chains, heads
 from tuneworks.neural.batches import Batch
 from tuneworks.neural.class_balance import WEIGHTS, drawn_alike
@@ -26,7 +25,6 @@ from tuneworks.neural.encoder import Encoder
 from tuneworks.neural.frozen import below
 from tuneworks.neural.loop import Schedule, Training, Ways, plain_gradients
 from tuneworks.neural.losses import NAMED, SMOOTHED, Loss, Truth, Wish
-from tuneworks.neural.optimisers import RATE_BESIDE_ADAMW
 from tuneworks.neural.options import TuningOptions
 from tuneworks.neural.pieces import Piece
 from tuneworks.neural.regularisers import DIVERGENCES, Adversary, twice
@@ -75,12 +73,6 @@ class Adapted:
 
 
 Adapt = Callable[[Encoder], Adapted]
-
-
-def completed(recipe: Recipe, rates: Mapping[str, float], kind: str) -> Recipe:
-    """A recipe whose options are complete, with epochs and learning rate where the user left them open."""
-    rate = rates[kind] * RATE_BESIDE_ADAMW.get(recipe.options["optimiser"], 1.0)
-    return replace(recipe, epochs=recipe.epochs or EPOCHS, learning_rate=recipe.learning_rate or rate)
 
 
 def tuned(job: Job, options: TuningOptions, adapt: Adapt) -> Generator[Step, None, Parts]:
