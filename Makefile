@@ -17,10 +17,14 @@ $(STAMP):
 	rm -f $(VENV)/installed-*
 	touch $@
 
+$(VENV)/postgresql: $(STAMP)  # a real server for tests; without leave to install it they skip
+	ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || command -v postgres >/dev/null || test $$(id -u) -ne 0 || (apt-get update --quiet=2 && apt-get install --quiet=2 --yes postgresql)
+	touch $@
+
 demo: $(STAMP)  ## the whole life of a model, on real data, in two languages
 	$(BIN)/python examples/demo.py
 
-test: $(STAMP)  ## every promise, without the long runs
+test: $(STAMP) $(VENV)/postgresql  ## every promise, without the long runs
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not long" -n 2 --dist loadfile
 
 check: $(STAMP)  ## format, lint, types and the rules of the house; under 20 seconds
@@ -29,7 +33,7 @@ check: $(STAMP)  ## format, lint, types and the rules of the house; under 20 sec
 	$(BIN)/mypy
 	$(BIN)/python -m pytest tests/house
 
-test-long: $(STAMP)  ## crash, fuzz and quality runs too
+test-long: $(STAMP) $(VENV)/postgresql  ## crash, fuzz and quality runs too
 	$(BIN)/python -m pytest
 
 bench: $(STAMP)  ## speed and quality figures

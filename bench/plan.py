@@ -83,7 +83,7 @@ def _compared(case: Case) -> bool:
 def _run(workspace: tuneworks.Workspace, config: RunConfig) -> dict[str, float]:
     from tuneworks.core.records import to_json
 
-    command = [sys.executable, "-c", RUN, str(workspace.root)]
+    command = [sys.executable, "-c", RUN, workspace.address]
     done = subprocess.run(command, input=to_json(config), stdout=subprocess.PIPE, text=True, check=True)
     return dict(json.loads(done.stdout.splitlines()[-1]))
 

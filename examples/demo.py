@@ -24,6 +24,7 @@ import yaml
 import tuneworks
 from tuneworks.cli.progress import progress
 from tuneworks.client import Client
+from tuneworks.core.access import token_in
 from tuneworks.core.answers import ClassAnswer
 from tuneworks.core.text import Text
 from tuneworks.core.types import Score
@@ -40,7 +41,7 @@ def main() -> int:
     with tuneworks.Workspace.open(FOLDER / ".tuneworks") as workspace:
         chinese_reviews(workspace)
         held_back = english_questions(workspace)
-        with server(workspace) as url, Client(url) as client:
+        with server(workspace) as url, Client(url, token=token_in(workspace.root)) as client:
             answer_one(client)
             traffic(client, held_back)
         better = learn_on(workspace)

@@ -69,7 +69,7 @@ def told(workspace: tuneworks.Workspace, name: str, addresses: Sequence[str]) ->
 
 @pytest.fixture(scope="module")
 def client(folder: Path, measured: Any) -> Iterator[Client]:
-    with ServerProcess(folder) as server, Client(server.url) as opened:
+    with ServerProcess(folder) as server, Client(server.url, token=server.token) as opened:
         yield opened
 
 

@@ -30,7 +30,7 @@ def test_served_equals_library_equals_report_on_500_held_out_rows(tmp_path: Path
         rows = [{"text": text} for text in test.inputs["text"][:ROWS]]
         reported = unpack((workspace.reports / version.label / "scores.safetensors").read_bytes())[:ROWS]
         library = table(tuneworks.predict("reviews", rows, log=False, workspace=workspace), version.spec.labels)
-    with ServerProcess(folder) as server, Client(server.url) as client:
+    with ServerProcess(folder) as server, Client(server.url, token=server.token) as client:
         served = table(client.predict("reviews", rows), version.spec.labels)
     assert len(rows) == ROWS
     assert served == pytest.approx(library, abs=TOLERANCE)

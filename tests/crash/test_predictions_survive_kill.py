@@ -23,16 +23,16 @@ CALLERS = 4
 class Caller(threading.Thread):
     """Asks without a pause until the server is gone; keeps the ids it was given, with their keys."""
 
-    def __init__(self, url: str, name: str) -> None:
+    def __init__(self, server: ServerProcess, name: str) -> None:
         super().__init__()
-        self.url, self.name_of_rows = url, name
+        self.server, self.name_of_rows = server, name
         self.acknowledged: dict[str, str] = {}
         self.error: Exception | None = None
 
     def run(self) -> None:
         number = 0
         try:
-            with Client(self.url) as client:
+            with Client(self.server.url, token=self.server.token) as client:
                 while True:
                     keys = [f"{self.name_of_rows}-{number}-{row}" for row in range(1 + number % 3)]
                     answered = client.predict(NAME, [{"text": f"where is my parcel {key}"} for key in keys], keys=keys)
@@ -47,7 +47,7 @@ class Caller(threading.Thread):
 def killed_under_load(folder: Path, attempt: int, seconds: float) -> dict[str, str]:
     """What a server acknowledged until it was killed: prediction id -> key."""
     running = ServerProcess(folder)
-    callers = [Caller(running.url, f"{attempt}-{number}") for number in range(CALLERS)]
+    callers = [Caller(running, f"{attempt}-{number}") for number in range(CALLERS)]
     for caller in callers:
         caller.start()
     time.sleep(seconds)

@@ -29,6 +29,7 @@ KINDS = {
     "bases": Text("Bases: what a model starts from", "基础：模型的起点"),
     "methods": Text("Methods: how a base is adapted", "方法：如何适应任务"),
     "runtimes": Text("Runtimes: what runs a model", "运行时：如何运行模型"),
+    "explainers": Text("Explainers: what an answer rests on", "解释器：答案的依据"),
     "detectors": Text("Detectors: what is watched", "检测器：监控什么"),
     "stores": Text("Stores: where records are kept", "存储：记录保存在哪里"),
     "blobs": Text("Blobs: where files are kept", "文件存储：文件保存在哪里"),

@@ -64,7 +64,7 @@ def test_a_detector_lives_from_rows_to_retuning(workspace: Workspace) -> None:
     made = predict(NAME, [{**USUAL, "heat": 45 + n / 50} for n in range(30)] + [ODD], workspace=workspace)
     assert alarms(made)[-1]
     assert sum(alarms(made)) < 4
-    with ServerProcess(workspace.root) as server, Client(server.url) as client:
+    with ServerProcess(workspace.root) as server, Client(server.url, token=server.token) as client:
         served = client.predict(NAME, [USUAL, ODD])
     assert [p.answer.score for p in served] == pytest.approx([made[0].answer.score, made[-1].answer.score])  # type: ignore[union-attr]
     for prediction, alarm in zip(made, alarms(made), strict=True):

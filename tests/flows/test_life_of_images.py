@@ -112,7 +112,7 @@ def test_an_image_is_the_same_however_it_is_sent(workspace: Workspace) -> None:
 def test_the_server_answers_as_the_library(workspace: Workspace) -> None:
     shown = [picture("stripes"), picture("spots")]
     library = predict("parts", [{"image": one.path} for one in shown], log=False, workspace=workspace)
-    with ServerProcess(workspace.root) as server, Client(server.url) as client:
+    with ServerProcess(workspace.root) as server, Client(server.url, token=server.token) as client:
         served = client.predict("parts", [{"image": shown[0].path}, {"image": shown[1].path.read_bytes()}])
         with pytest.raises(InvalidInput, match="Row 1, column 'image'"):
             client.predict("parts", [{"image": "/etc/hostname"}])

@@ -55,7 +55,7 @@ OUTSIDE = {
     "reports": {"numpy", "safetensors", "jinja2", "markupsafe"},
     "flows": {"numpy", "polars"},
     "cli": {"click", "rich"},
-    "server": {"fastapi", "starlette", "pydantic", "msgspec", "granian", "prometheus_client"},
+    "server": {"fastapi", "starlette", "pydantic", "msgspec", "httptools", "uvloop", "prometheus_client"},
     "client": {"httpx"},
     "testing": ANYTHING,
     "solutions": ANYTHING,

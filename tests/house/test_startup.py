@@ -10,7 +10,7 @@ import sys
 
 HEAVY = {
     *("torch", "numpy", "polars", "pydantic", "sqlalchemy", "fastapi", "transformers", "ray"),
-    *("scipy", "sklearn", "rich", "jinja2", "httpx", "granian"),
+    *("scipy", "sklearn", "rich", "jinja2", "httpx", "uvloop", "msgspec"),
 }
 ROUNDS = 9
 BARE_SECONDS = 0.015

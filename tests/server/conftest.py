@@ -27,5 +27,5 @@ def server(served_folder: Path) -> Iterator[ServerProcess]:
 
 @pytest.fixture
 def client(server: ServerProcess) -> Iterator[Client]:
-    with Client(server.url) as connected:
+    with Client(server.url, token=server.token) as connected:
         yield connected

@@ -9,30 +9,34 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tuneworks.core.access import token_in
+
 PROGRAM = """
 import sys
 from pathlib import Path
 from tuneworks.core.workspace import Workspace
 from tuneworks.server.run import serve
-serve(port=0, workspace=Workspace.open(Path(sys.argv[1])), ready=lambda url: print(url, flush=True))
+serve(port=int(sys.argv[2]), workspace=Workspace.open(Path(sys.argv[1])), ready=lambda url: print(url, flush=True))
 print("stopped", flush=True)
 """
 
 
 class ServerProcess:
-    """``tuneworks.server`` in a process of its own; ``url`` is where it answers."""
+    """``tuneworks.server`` in a process of its own; ``url`` is where it answers, ``headers`` say an administrator asks."""
 
-    def __init__(self, workspace: Path) -> None:
+    def __init__(self, workspace: Path, port: int = 0, *, log: str = "off") -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, str(workspace)],
+            [sys.executable, "-c", PROGRAM, str(workspace), str(port)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env={**os.environ, "TUNEWORKS_LANG": "en"},
+            env={**os.environ, "TUNEWORKS_LANG": "en", "TUNEWORKS_LOG": log},
         )
         assert self._process.stdout is not None
         self.url = self._process.stdout.readline().strip()
         assert self.url.startswith("http://"), self._end()[1]
+        self.token = token_in(workspace) or ""
+        self.headers = {"authorization": f"Bearer {self.token}"}
 
     def kill(self) -> None:
         """Kill it at once, as a power cut would."""

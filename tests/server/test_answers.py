@@ -35,7 +35,7 @@ def test_answers_keep_the_order_of_the_rows_and_their_keys(client: Client) -> No
 
 
 def test_one_row_may_come_alone(server: ServerProcess) -> None:
-    answered = httpx.post(f"{server.url}/v1/deployments/{NAME}/predict", json={"row": {"text": "快递太慢了"}}).json()
+    answered = httpx.post(f"{server.url}/v1/deployments/{NAME}/predict", json={"row": {"text": "快递太慢了"}}, headers=server.headers).json()
     assert [one["answer"]["label"] for one in answered["predictions"]] == ["delivery"]
     assert answered["predictions"][0]["version"] == f"{NAME}@1"
 
@@ -73,14 +73,14 @@ def test_feedback_with_a_label_new_to_the_model_says_so(client: Client, server: 
     assert (noted.value, noted.correct) == ("paymnt", False)
     assert noted.note is not None
     assert "Did you mean 'payment'?" in noted.note.en
-    said = httpx.post(f"{server.url}/v1/predictions/{given.id}/feedback", json={"value": "paymnt"}).json()
+    said = httpx.post(f"{server.url}/v1/predictions/{given.id}/feedback", json={"value": "paymnt"}, headers=server.headers).json()
     assert said["note"] == {"en": noted.note.en, "zh": noted.note.zh}
 
 
 def test_what_is_served_and_stored_can_be_listed(client: Client, server: ServerProcess) -> None:
     assert client.health()["deployments"] == {NAME: f"{NAME}@1"}
     assert [one["champion"] for one in client.deployments()] == [f"{NAME}@1"]
-    with httpx.Client(base_url=server.url) as http:
+    with httpx.Client(base_url=server.url, headers=server.headers) as http:
         version = http.get(f"/v1/versions/{NAME}@champion").json()
         assert [one["id"] for one in http.get("/v1/versions", params={"name": NAME}).json()] == [version["id"]]
         assert http.get(f"/v1/runs/{version['run_id']}").json()["status"] == "finished"
@@ -93,7 +93,7 @@ def test_callers_at_the_same_time_get_their_own_answers(client: Client, server: 
     expected = {row["text"]: one.answer.label for row, one in zip(ROWS, client.predict(NAME, ROWS), strict=True)}
 
     def ask(part: int) -> list[tuple[str, str]]:
-        with Client(server.url) as own:
+        with Client(server.url, token=server.token) as own:
             return [(row["text"], own.predict(NAME, [row])[0].answer.label) for row in ROWS[part::8]]
 
     with ThreadPoolExecutor(8) as callers:
@@ -115,4 +115,4 @@ def test_the_description_shows_how_to_ask_and_how_errors_look(server: ServerProc
 def test_the_examples_of_the_description_work(server: ServerProcess) -> None:
     asking = httpx.get(f"{server.url}/openapi.json").json()["paths"]["/v1/deployments/{name}/predict"]["post"]
     for example in asking["requestBody"]["content"]["application/json"]["examples"].values():
-        assert httpx.post(f"{server.url}/v1/deployments/{NAME}/predict", json=example["value"]).status_code == 200
+        assert httpx.post(f"{server.url}/v1/deployments/{NAME}/predict", json=example["value"], headers=server.headers).status_code == 200

@@ -17,7 +17,7 @@ PREDICT = f"/v1/deployments/{NAME}/predict"
 
 @pytest.fixture
 def http(server: ServerProcess) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=server.url) as connected:
+    with httpx.Client(base_url=server.url, headers=server.headers) as connected:
         yield connected
 
 

@@ -56,7 +56,7 @@ def started(workspace: Workspace, *, seconds: float = 0.05) -> Run:
 
 def events(server: ServerProcess, run: str, last: str | None = None) -> Iterator[dict[str, Any]]:
     """The events of a run as they arrive, each with the ``id`` and the name it was sent with."""
-    headers = {"Last-Event-ID": last} if last else {}
+    headers = {**server.headers, **({"Last-Event-ID": last} if last else {})}
     url = f"{server.url}/v1/runs/{run}/events"
     with httpx.stream("GET", url, headers=headers, timeout=60, trust_env=False) as answered:
         assert answered.headers["content-type"].startswith("text/event-stream")
@@ -71,7 +71,7 @@ def events(server: ServerProcess, run: str, last: str | None = None) -> Iterator
 
 
 def post(server: ServerProcess, run: str, verb: str) -> httpx.Response:
-    return httpx.post(f"{server.url}/v1/runs/{run}/{verb}", timeout=60, trust_env=False)
+    return httpx.post(f"{server.url}/v1/runs/{run}/{verb}", timeout=60, trust_env=False, headers=server.headers)
 
 
 def test_a_run_is_followed_live_and_replayed_from_any_event(server: ServerProcess, workspace: Workspace) -> None:
@@ -96,7 +96,7 @@ def test_a_run_is_paused_resumed_and_cancelled(server: ServerProcess, workspace:
     next(told)
     assert post(server, run.id, "pause").json()["wanted"] == "pause"
     assert list(events(server, run.id))[-1]["kind"] == "paused"
-    assert httpx.get(f"{server.url}/v1/runs/{run.id}", trust_env=False).json()["status"] == "paused"
+    assert httpx.get(f"{server.url}/v1/runs/{run.id}", trust_env=False, headers=server.headers).json()["status"] == "paused"
     resumed = post(server, run.id, "resume")
     assert (resumed.status_code, resumed.json()["status"]) == (202, "queued")
     assert "resumed" in {event["kind"] for event in events(server, run.id)}
@@ -107,13 +107,13 @@ def test_a_run_is_paused_resumed_and_cancelled(server: ServerProcess, workspace:
     next(event for event in events(server, other.id) if "loss" in event["values"])
     post(server, other.id, "cancel")
     assert list(events(server, other.id))[-1]["kind"] == "cancelled"
-    listed = httpx.get(f"{server.url}/v1/runs", params={"status": "cancelled"}, trust_env=False).json()
+    listed = httpx.get(f"{server.url}/v1/runs", params={"status": "cancelled"}, trust_env=False, headers=server.headers).json()
     assert [each["id"] for each in listed] == [other.id]
 
 
 def test_an_unknown_run_is_said_so(server: ServerProcess) -> None:
     for answered in (
-        httpx.get(f"{server.url}/v1/runs/run-0/events", trust_env=False),
+        httpx.get(f"{server.url}/v1/runs/run-0/events", trust_env=False, headers=server.headers),
         post(server, "run-0", "pause"),
         post(server, "run-0", "resume"),
     ):
@@ -123,7 +123,7 @@ def test_an_unknown_run_is_said_so(server: ServerProcess) -> None:
 def test_a_server_that_is_told_to_stop_does_not_wait_for_those_who_listen(folder: Path, workspace: Workspace) -> None:
     queued = queue(workspace, patient_config(workspace))
     server = ServerProcess(folder)
-    with httpx.stream("GET", f"{server.url}/v1/runs/{queued.id}/events", timeout=60, trust_env=False):
+    with httpx.stream("GET", f"{server.url}/v1/runs/{queued.id}/events", timeout=60, trust_env=False, headers=server.headers):
         began = time.monotonic()
         code, _, _ = server.stop(signal.SIGTERM)
     assert (code, time.monotonic() - began < 10) == (0, True)

@@ -39,7 +39,7 @@ def writing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]
 
 
 def test_the_pieces_are_the_logged_answer(writing: ServerProcess) -> None:
-    with Client(writing.url) as client:
+    with Client(writing.url, token=writing.token) as client:
         *pieces, last = client.stream("replies", ROW, key="row-7")
         (whole,) = client.predict("replies", [ROW])
         assert isinstance(last, Predicted)
@@ -53,16 +53,16 @@ def test_the_pieces_are_the_logged_answer(writing: ServerProcess) -> None:
 def test_what_is_wrong_with_a_request_is_said_before_the_first_piece(writing: ServerProcess) -> None:
     path = f"{writing.url}/v1/deployments/replies/predict"
     for body in ({"rows": [ROW, ROW], "stream": True}, {"row": {"words": "a"}, "stream": True}):
-        answered = httpx.post(path, json=body, trust_env=False)
+        answered = httpx.post(path, json=body, trust_env=False, headers=writing.headers)
         assert answered.status_code == 422
         assert answered.json()["code"] == "InvalidInput"
-    with Client(writing.url) as client, pytest.raises(InvalidInput):
+    with Client(writing.url, token=writing.token) as client, pytest.raises(InvalidInput):
         list(client.stream("replies", {"words": "a"}))
 
 
 def test_events_carry_one_line_each(writing: ServerProcess) -> None:
     path = f"{writing.url}/v1/deployments/replies/predict"
-    with httpx.stream("POST", path, json={"row": ROW, "stream": True}, trust_env=False) as answered:
+    with httpx.stream("POST", path, json={"row": ROW, "stream": True}, trust_env=False, headers=writing.headers) as answered:
         assert answered.headers["content-type"].startswith("text/event-stream")
         lines = [line for line in answered.iter_lines() if line]
     assert lines[-2] == "event: prediction"

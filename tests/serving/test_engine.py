@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy
@@ -11,9 +13,10 @@ import pytest
 
 from tuneworks.core.errors import InvalidInput, NotFound
 from tuneworks.core.types import Deployment, Served
+from tuneworks.core.wanted import Abandoned, while_wanted
 from tuneworks.core.workspace import Workspace
-from tuneworks.serving.engine import KEPT_MODELS, Engine, engine_of
-from tuneworks.testing.workspaces import NAME, deployed_workspace, sample_rows, tune_again
+from tuneworks.serving.engine import Engine, engine_of
+from tuneworks.testing.workspaces import NAME, deployed_workspace, sample_rows
 
 ROWS = [{"text": row["text"]} for row in sample_rows(600, seed=5)]
 
@@ -70,15 +73,47 @@ def test_threads_get_the_answers_to_their_own_rows(workspace: Workspace, served:
     assert numpy.allclose(expected, numpy.concatenate(parts), atol=1e-6)
 
 
-def test_memory_holds_a_bounded_number_of_models(tmp_path: Path) -> None:
-    with deployed_workspace(tmp_path / ".tuneworks", rows=200) as opened:
-        engine = Engine(opened)
-        versions = [tune_again(opened) for _ in range(KEPT_MODELS + 1)]
-        first = engine.model(Served(versions[0].id, "arrays"))
-        for version in versions[1:]:
-            engine.model(Served(version.id, "arrays"))
-        assert engine.model(Served(versions[-1].id, "arrays")) is engine.model(Served(versions[-1].id, "arrays"))
-        assert engine.model(Served(versions[0].id, "arrays")) is not first
+def test_past_the_memory_budget_the_model_asked_longest_ago_goes(workspace: Workspace, served: Served) -> None:
+    others = [replace(served, runtime=name) for name in ("arrays", "onnx", "trees")]  # each opens a model of its own
+    size = engine_of(workspace).model(served).bytes
+    engine = Engine(workspace, megabytes=2.5 * size / 2**20)
+    for number in (0, 1, 0, 2):
+        engine.model(others[number])
+    assert [engine.is_open(one) for one in others] == [True, False, True]
+    assert engine.holds() == (2, 2 * size)
+    assert len(Engine(workspace, megabytes=0.5 * size / 2**20).answer(served, ROWS[:2])[1]) == 2
+
+
+def test_opening_a_model_keeps_nobody_else_waiting(tmp_path: Path) -> None:
+    with deployed_workspace(tmp_path / ".tuneworks", rows=200) as opened, ThreadPoolExecutor(3) as threads:
+        engine, champion = engine_of(opened), opened.store.get(Deployment, NAME).champion
+        slow = replace(champion, runtime="trees")
+        manifest = opened.models / f"{NAME}@1" / "manifest.json"
+        content = manifest.read_bytes()
+        manifest.unlink()
+        os.mkfifo(manifest)
+        waiting = [threads.submit(engine.model, slow) for _ in range(2)]
+        with open(manifest, "wb") as pipe:  # from here on somebody reads it
+            assert len(engine.answer(champion, ROWS[:5])[1]) == 5
+            assert not engine.is_open(slow)
+            manifest.unlink()
+            manifest.write_bytes(content)
+            pipe.write(content)
+        assert waiting[0].result(timeout=30) is waiting[1].result(timeout=30)
+
+
+def test_work_whose_caller_left_stops_at_its_next_step(workspace: Workspace, served: Served) -> None:
+    asked = 0
+
+    def patient() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked < 3
+
+    with pytest.raises(Abandoned), while_wanted(patient):
+        engine_of(workspace).answer(served, ROWS * 10)
+    assert asked == 3
+    assert len(engine_of(workspace).answer(served, ROWS)[1]) == len(ROWS)
 
 
 def test_no_rows_give_no_answers(workspace: Workspace, served: Served) -> None:

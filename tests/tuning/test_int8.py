@@ -30,7 +30,7 @@ from tuneworks.core.errors import InvalidConfig
 from tuneworks.core.events import silent
 from tuneworks.neural.encoder import load_encoder
 from tuneworks.neural.encoder_files import INT8_FILE, WEIGHTS_FILE
-from tuneworks.neural.int8_encoder import Reader
+from tuneworks.neural.graph_encoder import Reader
 from tuneworks.neural.loaded_encoder import LoadedEncoder
 from tuneworks.neural.onnx_graph import drawn
 from tuneworks.neural.stock_weights import Weights, shape_of

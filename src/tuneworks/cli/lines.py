@@ -70,16 +70,24 @@ def finding_lines(findings: Sequence[Finding]) -> Iterator[str]:
         yield f"    {finding.fix}"
 
 
-def deployment_line(workspace: Workspace, deployment: Deployment) -> str:
-    """What a deployment serves now."""
-    served = deployment.champion
+def deployment_lines(workspace: Workspace, deployment: Deployment) -> Iterator[str]:
+    """What a deployment serves now, and what it tries."""
+    served, tried = deployment.champion, deployment.challenger
     label = version_label(workspace, served.version_id)
-    return str(
+    yield str(
         Text(
             f"{deployment.id} serves {label} on {served.runtime}.",
             f"{deployment.id} 正在以 {served.runtime} 运行 {label}。",
         )
     )
+    if tried is not None:
+        label, share = version_label(workspace, tried.version_id), f"{deployment.policy.share:.0%}"
+        ways = {
+            "shadow": Text("in shadow; its answers are logged, not given", "以影子方式，其答案只记录、不返回"),
+            "canary": Text(f"as a canary; it answers {share}", f"以金丝雀方式，回答 {share} 的请求"),
+        }
+        way = ways[deployment.mode]
+        yield str(Text(f"It tries {label} {way.en}.", f"正在试用 {label}：{way.zh}。"))
 
 
 def run_line(workspace: Workspace, run: Run) -> str:

@@ -14,6 +14,7 @@ from tuneworks.core.tables import format_table
 from tuneworks.core.text import Text
 
 if TYPE_CHECKING:
+    from tuneworks.core.access import ApiKey
     from tuneworks.core.types import DatasetName, Deployment, ModelVersion, Run
     from tuneworks.core.workspace import Workspace
 
@@ -22,6 +23,7 @@ KINDS = {
     "runs": Text("Runs", "运行"),
     "versions": Text("Model versions", "模型版本"),
     "deployments": Text("Deployments", "部署"),
+    "keys": Text("Keys", "密钥"),
 }
 ID = Text("id", "标识")
 NAME = Text("name", "名称")
@@ -36,8 +38,12 @@ METHOD = Text("method", "方法")
 SCORE = Text("score (95 % interval)", "分数（95% 区间）")
 RUNTIME = Text("runtime", "运行时")
 MODE = Text("mode", "模式")
+ROLE = Text("role", "角色")
+TOKEN = Text("token", "令牌")
+FOR = Text("deployments", "部署")
+ENDS = Text("ends (UTC)", "失效时间（UTC）")
 NONE = Text("none", "无")
-MODES = {"champion": Text("champion", "冠军")}
+MODES = {"champion": Text("champion", "冠军"), "shadow": Text("shadow", "影子"), "canary": Text("canary", "金丝雀")}
 
 
 @verb(Text("List what the workspace holds.", "列出工作区中的内容。"))
@@ -46,7 +52,8 @@ MODES = {"champion": Text("champion", "冠军")}
     required=False,
     type=click.Choice(list(KINDS)),
     about=Text(
-        "datasets, runs, versions or deployments. Default: all.", "datasets、runs、versions 或 deployments。默认全部。"
+        "datasets, runs, versions, deployments or keys. Default: all.",
+        "datasets、runs、versions、deployments 或 keys。默认全部。",
     ),
 )
 def command(session: Session, kind: str | None) -> None:
@@ -96,6 +103,21 @@ def _deployment(workspace: Workspace, deployment: Deployment) -> tuple[Any, ...]
     )
 
 
+def _key(workspace: Workspace, key: ApiKey) -> tuple[Any, ...]:
+    from tuneworks.core.access import role_named
+
+    end = Text("revoked", "已撤销") if key.revoked else _minute(key.expires or "")
+    return (
+        key.id,
+        key.name,
+        role_named(key.role),
+        f"{key.prefix}...",
+        ", ".join(key.deployments),
+        _minute(key.made),
+        end,
+    )
+
+
 def _minute(moment: str) -> str:
     return moment[:16].replace("T", " ")
 
@@ -105,4 +127,5 @@ TABLES: dict[str, tuple[tuple[Text, ...], Any]] = {
     "runs": ((ID, STATUS, DATASET, MADE, VERSION), _run),
     "versions": ((VERSION, TASK, BASE, METHOD, SCORE, MADE), _version),
     "deployments": ((NAME, VERSION, RUNTIME, MODE, CHANGED), _deployment),
+    "keys": ((ID, NAME, ROLE, TOKEN, FOR, MADE, ENDS), _key),
 }

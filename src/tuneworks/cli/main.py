@@ -20,9 +20,10 @@ SECTIONS = (
     (Text("Data:", "数据："), ("add", "check")),
     (Text("Models:", "模型："), ("plan", "tune", "search", "evaluate", "compare")),
     (Text("Runs:", "运行："), ("pause", "resume", "cancel", "reproduce", "work")),
-    (Text("Serving:", "服务："), ("deploy", "promote", "rollback", "serve", "predict")),
+    (Text("Serving:", "服务："), ("deploy", "promote", "rollback", "serve", "predict", "explain")),
     (Text("Learning on:", "持续学习："), ("feedback", "watch", "retune")),
     (Text("Looking around:", "查看与管理："), ("list", "show", "delete", "explain-config")),
+    (Text("Keeping:", "维护："), ("doctor", "backup", "restore")),
     (Text("Extending:", "扩展："), ("new",)),
 )
 house = House(

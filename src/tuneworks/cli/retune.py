@@ -24,9 +24,11 @@ def command(session: Session, deployment: str) -> None:
     with session.work() as (workspace, listener):
         retuned = retune(deployment, workspace=workspace, listener=listener)
     label = retuned.version.label
-    outcome = (
-        Text(f"Promoted: {label}", f"已上线：{label}")
-        if retuned.promoted
-        else Text(f"Not promoted, not shown to be better: {label}", f"未上线，未证实更好：{label}")
-    )
+    outcome = Text(f"Not promoted, not shown to be better: {label}", f"未上线，未证实更好：{label}")
+    if retuned.promoted:
+        outcome = Text(f"Promoted: {label}", f"已上线：{label}")
+    elif retuned.tried:
+        outcome = Text(
+            f"Better on held-out rows, tried in shadow: {label}", f"在保留数据上更好，正以影子方式试用：{label}"
+        )
     session.result(retuned, *version_lines(retuned.version), comparison_table([retuned.comparison]), outcome)

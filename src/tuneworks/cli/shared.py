@@ -73,9 +73,9 @@ def dataset(*, required: bool = True) -> Callable[[Any], Any]:
     )
 
 
-def version(name: str = "version", about: Text = VERSION) -> Callable[[Any], Any]:
+def version(name: str = "version", about: Text = VERSION, *, required: bool = True) -> Callable[[Any], Any]:
     """A model version, by any of its references."""
-    return argument(name, about=about)
+    return argument(name, about=about, required=required)
 
 
 def deployment(about: Text | None = None) -> Callable[[Any], Any]:

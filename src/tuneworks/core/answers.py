@@ -17,6 +17,17 @@ class Span:
     score: float | None = None
 
 
+class Written(str):
+    """A piece of a text as it is written: whole characters, and how many tokens (``tokens``) they took."""
+
+    tokens: int
+
+    def __new__(cls, text: str, tokens: int) -> Written:
+        made = super().__new__(cls, text)
+        made.tokens = tokens
+        return made
+
+
 @dataclass(frozen=True)
 class ClassAnswer:
     """Which one of the labels, and how probable each is."""

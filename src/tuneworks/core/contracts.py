@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tuneworks.core.answers import Answer
 from tuneworks.core.asking import Examples
 from tuneworks.core.errors import InvalidInput
 from tuneworks.core.events import Listener, silent
@@ -20,6 +19,9 @@ from tuneworks.core.records import to_plain
 from tuneworks.core.spaces import Space
 from tuneworks.core.text import Text
 from tuneworks.core.types import BaseUse, Output, Recipe, TaskSpec
+from tuneworks.core.watching import Detector as Detector
+from tuneworks.core.watching import Measurement as Measurement
+from tuneworks.core.watching import Window as Window
 
 # -- what is adapted ---------------------------------------------------------------------------------
 
@@ -33,11 +35,12 @@ class LoadedBase(ABC):
     ``writes``: whether ``writer()`` gives one that writes texts. ``has_mask()``: whether the network knows a token that
     hides others.
     ``joint``: whether it reads its columns together: a value is then a row, column -> value.
-    ``runtime``: the runtime that runs it, where that is not its family's.
+    ``runtime``: the runtime that runs it, where that is not its family's. ``forms``: what else it can be compiled to.
     """
 
     fingerprint: str
     runtime: str = ""
+    forms: tuple[str, ...] = ()
     width: int | None = None  # columns of pooled features worth caching; None where they cost little
     files: tuple[str, ...] = ()
     has_network: bool = False
@@ -61,6 +64,10 @@ class LoadedBase(ABC):
         """A fresh network that writes texts (``neural.writer.Writer``) and can be tuned; only where ``writes``."""
         raise TypeError(f"{type(self).__name__} writes no text")
 
+    def compiled(self, form: str) -> Mapping[str, bytes]:
+        """The files that make ``Base.load`` open it in one of its ``forms``, laid beside its own."""
+        raise TypeError(f"{type(self).__name__} has no form {form!r}")
+
     def has_mask(self) -> bool:
         """Whether the network was taught to guess tokens behind one that hides them."""
         return False
@@ -68,6 +75,17 @@ class LoadedBase(ABC):
     def truncated(self, values: Sequence[Any]) -> Sequence[bool]:
         """For each value, whether its end is cut off by the model's maximum length."""
         return [False] * len(values)
+
+    def tokens(self, values: Sequence[Any]) -> Sequence[int]:
+        """How many tokens of each value are read; only of bases that read tokens."""
+        raise TypeError(f"{type(self).__name__} reads no tokens")
+
+    def origins(self, value: Any) -> Sequence[tuple[int, tuple[int, int] | str]] | None:
+        """Where a value's features come from: (feature, stretch of the text or name of the column), each place once.
+
+        ``None`` where a feature is made of the whole.
+        """
+        return None
 
 
 class Base(ABC):
@@ -165,7 +183,13 @@ Parts = Mapping[str, bytes]
 
 
 class Head(ABC):
-    """What a method learnt on top of the bases, ready to answer."""
+    """What a method learnt on top of the bases, ready to answer; ``forms``: what else it can be compiled to."""
+
+    forms: tuple[str, ...] = ()
+
+    def compiled(self, form: str) -> Mapping[str, bytes]:
+        """The files that make ``Method.load`` open it in one of its ``forms``, laid beside its own."""
+        raise TypeError(f"{type(self).__name__} has no form {form!r}")
 
     @abstractmethod
     def scores(self, model: Model, examples: Examples) -> Any:
@@ -178,8 +202,15 @@ class Head(ABC):
         of the token each came with.
         """
 
+    def contributions(self, model: Model, examples: Examples, leaning: Any) -> tuple[Any, Any] | None:
+        """What each feature of all blocks side by side adds (N, D), and what is there without any (N,), exactly.
+
+        They add up to the sums before the link, weighted by ``leaning`` (N, C). ``None`` where they are no such sums.
+        """
+        return None
+
     def stream(self, model: Model, examples: Examples) -> Generator[str, None, Any]:
-        """Pieces of whole characters of the first example's text, as they are written; returns its score array."""
+        """The first example's text as it is written, piece by piece (``Written``); returns its score array."""
         raise InvalidInput(
             Text("This model writes no text that could be streamed.", "此模型不生成文本，无法流式返回。"),
             Text("Ask it without streaming.", "请不要使用流式请求。"),
@@ -246,14 +277,19 @@ class Model:
 class Runtime(ABC):
     """One way of running a model; evaluate, predict and serve all go through it.
 
-    ``runs``: the ``Base.runtime`` names of the bases it can run as they are.
+    ``runs``: the ``Base.runtime`` names of the bases it can run as they are. ``forms``: what it compiles parts to.
+    ``alone``: whether one call takes all cores, so that calls come one after another.
     """
 
     runs: tuple[str, ...]
+    forms: tuple[str, ...] = ()
+    alone: bool = False
 
-    @abstractmethod
-    def compile(self, model: Model) -> Mapping[str, bytes]:
-        """Files the runtime adds to the model folder (none where it runs the parts as they are)."""
+    def compile(self, model: Model, form: str) -> Mapping[str, bytes]:
+        """The files that put all parts that can be into one of the ``forms`` (by name in the model's folder)."""
+        parts = [("", model.head), *((f"{use.folder}/" if use.folder else "", base) for use, base in model.bases)]
+        made = [(prefix, part.compiled(form)) for prefix, part in parts if form in part.forms]
+        return {f"{prefix}{name}": data for prefix, files in made for name, data in files.items()}
 
     @abstractmethod
     def run(self, model: Model, examples: Examples) -> Any:
@@ -262,30 +298,3 @@ class Runtime(ABC):
     def stream(self, model: Model, examples: Examples) -> Generator[str, None, Any]:
         """Pieces of the first example's text as they are written, see ``Head.stream``."""
         return model.head.stream(model, examples)
-
-
-@dataclass(frozen=True)
-class Window:
-    """Predictions of one period: pooled features (N, D), answers and their kind, and judged rows among them."""
-
-    features: Any
-    answers: Sequence[Answer]
-    judged: Sequence[tuple[Answer, Any]] = ()
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """A detector's figure beside its threshold."""
-
-    value: float
-    threshold: float
-    raised: bool
-    message: Text
-
-
-class Detector(ABC):
-    """Measures one kind of change between a reference and the current window."""
-
-    @abstractmethod
-    def measure(self, reference: Window, current: Window, spec: TaskSpec) -> Measurement | None:
-        """The figure, or ``None`` where the windows hold too little to say."""

@@ -10,11 +10,17 @@
     │   └── OverBudget        exit 78  HTTP 422   work that would not be done in the time it was given
     ├── NotFound              exit 66  HTTP 404   a name, id or address that leads nowhere
     ├── Conflict              exit 75  HTTP 409   somebody else changed or holds it
+    ├── Unauthenticated       exit 77  HTTP 401   a request without a key, or with one that is not valid (any more)
+    ├── Forbidden             exit 77  HTTP 403   a request that its key, or where it came from, does not allow
+    │   └── Misdirected       exit 77  HTTP 421   a request to a host name that this server does not answer for
+    ├── TooManyRequests       exit 75  HTTP 429   a key that is past its rate or quota for now
     ├── MissingExtra          exit 69  HTTP 501   an optional dependency that is not installed
     ├── BrokenSeal            exit 76  HTTP 503   a model folder that is not what was tuned
     ├── RunStopped            exit 79  HTTP 409   work that somebody paused or cancelled
     ├── RunFailed             exit 70  HTTP 500   work that failed in another process
     └── Unavailable           exit 74  HTTP 503   the store, a disk or a network did not answer
+        ├── Overloaded        exit 74  HTTP 503   more is asked than can be answered now
+        └── TooLate           exit 74  HTTP 504   the time given for an answer has passed
 
 The class name is the stable code. An error says what is wrong (with what was given) and what to do.
 Bugs are not wrapped.
@@ -88,6 +94,37 @@ class Conflict(TuneworksError):
     http_status = 409
 
 
+class Unauthenticated(TuneworksError):
+    """A request without a key, or with one that is unknown, expired or revoked."""
+
+    exit_code = 77
+    http_status = 401
+
+
+class Forbidden(TuneworksError):
+    """A request that its key does not allow, or that came from where it may not come from."""
+
+    exit_code = 77
+    http_status = 403
+
+
+class Misdirected(Forbidden):
+    """A request to a host name that this server does not answer for."""
+
+    http_status = 421
+
+
+class TooManyRequests(TuneworksError):
+    """A key that is past its rate or quota; ``retry_seconds``: when to try again."""
+
+    exit_code = 75
+    http_status = 429
+
+    def __init__(self, problem: Text, fix: Text, retry_seconds: float = 1.0) -> None:
+        super().__init__(problem, fix)
+        self.retry_seconds = retry_seconds
+
+
 class MissingExtra(TuneworksError):
     """An optional dependency that is not installed."""
 
@@ -107,6 +144,20 @@ class Unavailable(TuneworksError):
 
     exit_code = 74
     http_status = 503
+
+
+class Overloaded(Unavailable):
+    """More is asked than can be answered now; ``retry_seconds``: when to ask again."""
+
+    def __init__(self, problem: Text, fix: Text, retry_seconds: int = 1) -> None:
+        super().__init__(problem, fix)
+        self.retry_seconds = retry_seconds
+
+
+class TooLate(Unavailable):
+    """The time that the caller gave for an answer has passed."""
+
+    http_status = 504
 
 
 class RunStopped(TuneworksError):

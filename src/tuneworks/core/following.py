@@ -30,7 +30,7 @@ def events_after(workspace: Workspace, run_id: str, last: str | None) -> list[Ev
 
 def start_process(workspace: Workspace, run: Run) -> subprocess.Popen[bytes]:
     """A process that does a queued run and tells of it in the store alone; it lives on without this one."""
-    command = [sys.executable, "-m", "tuneworks", "--workspace", str(workspace.root), "work", "--run", run.id]
+    command = [sys.executable, "-m", "tuneworks", "--workspace", workspace.address, "work", "--run", run.id]
     nowhere = subprocess.DEVNULL
     return subprocess.Popen(command, stdin=nowhere, stdout=nowhere, stderr=nowhere, start_new_session=True)
 

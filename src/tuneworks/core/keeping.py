@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tuneworks.core.hands import Hand, LocalHand
+from tuneworks.core.text import Text
 
 if TYPE_CHECKING:
     from tuneworks.core.events import Listener
@@ -29,7 +30,7 @@ class Store(ABC):
     def put(self, *records: Any, expect: Mapping[str, int] | None = None) -> None:
         """Insert or replace records; ``expect`` maps record ids to the revision they must still have (0: absent).
 
-        Raises ``Conflict`` and writes nothing when one has another.
+        Of records in ``core.audit.AUDITED`` the change is added to the audit log in the same transaction. Raises ``Conflict`` and writes nothing when one has another.
         """
 
     @abstractmethod
@@ -63,6 +64,22 @@ class Store(ABC):
     @abstractmethod
     def remove(self, kind: type, id: str) -> bool:
         """Delete a record; whether there was one."""
+
+    def renew(self) -> int:
+        """Encrypt with the newest key what is not; how many records that were (none where nothing is encrypted)."""
+        return 0
+
+    @abstractmethod
+    def copy_out(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """All records of one moment, whatever is written meanwhile: type's name, and column -> value, row by row."""
+
+    @abstractmethod
+    def copy_in(self, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> int:
+        """Write what a store's ``copy_out`` gave, all or nothing; how many rows. ``Conflict`` where some are held."""
+
+    @abstractmethod
+    def faults(self) -> list[Text]:
+        """What is wrong with the store itself: damaged pages, no leave to write; raises ``Unavailable`` or says."""
 
     @abstractmethod
     def close(self) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from tuneworks.core import asking, contracts, keeping
+from tuneworks.core import asking, contracts, explaining, keeping, watching
 from tuneworks.core.errors import InvalidConfig, MissingExtra
 from tuneworks.core.extras import EXTRA_OF
 from tuneworks.core.text import Text
@@ -28,7 +28,8 @@ CONTRACT_OF = {
     "bases": contracts.Base,
     "methods": contracts.Method,
     "runtimes": contracts.Runtime,
-    "detectors": contracts.Detector,
+    "explainers": explaining.Explainer,
+    "detectors": watching.Detector,
     "stores": keeping.Store,
     "blobs": keeping.Blobs,
     "runners": keeping.Runner,

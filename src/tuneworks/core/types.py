@@ -9,8 +9,11 @@ from typing import Any
 
 from tuneworks.core.served import Deployment as Deployment
 from tuneworks.core.served import Feedback as Feedback
+from tuneworks.core.served import Move as Move
+from tuneworks.core.served import Policy as Policy
 from tuneworks.core.served import Prediction as Prediction
 from tuneworks.core.served import Served as Served
+from tuneworks.core.served import Shadow as Shadow
 from tuneworks.core.served import Signal as Signal
 from tuneworks.core.text import Text
 

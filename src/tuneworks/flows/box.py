@@ -6,11 +6,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from tuneworks.core.memory import MEGABYTE, free_megabytes
 from tuneworks.core.text import Text
-
-MEGABYTE = 1024 * 1024
-CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
-CGROUP_USED = Path("/sys/fs/cgroup/memory.current")
 
 
 @dataclass(frozen=True)
@@ -43,18 +40,4 @@ class Box:
 
 def box_of(folder: Path, minutes: float | None) -> Box:
     """This machine as it is now, seen from a folder."""
-    return Box(minutes, _free_memory(), shutil.disk_usage(folder).free / MEGABYTE)
-
-
-def _free_memory() -> float | None:
-    """What the system says is available, or what the container has left where that is less."""
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-    except OSError:
-        return None
-    free = next((float(line.split()[1]) / 1024 for line in lines if line.startswith("MemAvailable")), None)
-    try:
-        left = (int(CGROUP_LIMIT.read_text()) - int(CGROUP_USED.read_text())) / MEGABYTE
-    except (OSError, ValueError):
-        return free
-    return left if free is None else min(free, left)
+    return Box(minutes, free_megabytes(), shutil.disk_usage(folder).free / MEGABYTE)

@@ -7,22 +7,34 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from tuneworks.core.access import ApiKey
 from tuneworks.core.errors import Conflict, NotFound
 from tuneworks.core.files import staged_beside
 from tuneworks.core.processes import is_alive
 from tuneworks.core.text import Text
 from tuneworks.core.types import Dataset, DatasetName, Deployment, Event, ModelVersion, Prediction, Run, Served
 from tuneworks.core.workspace import Workspace
+from tuneworks.flows.batch_job import forget_batch
 from tuneworks.flows.forget import forget_version
+from tuneworks.flows.keys import key_of, keys, revoke
 from tuneworks.flows.pictures import pictures_in_use, pictures_of
 from tuneworks.flows.references import dataset_of, deployment_of, run_of, unknown, version_labels, version_of
+from tuneworks.serving.compiled import folder_of
 
-KINDS: dict[str, type] = {"datasets": DatasetName, "runs": Run, "versions": ModelVersion, "deployments": Deployment}
+KINDS: dict[str, type] = {
+    "datasets": DatasetName,
+    "runs": Run,
+    "versions": ModelVersion,
+    "deployments": Deployment,
+    "keys": ApiKey,
+}
 
 
 def list_records(kind: str, *, workspace: Workspace | None = None) -> list[Any]:
     """All records of a kind, newest last; for datasets the names, each pointing at its current version."""
-    return (workspace or Workspace.open()).store.find(_kind(kind))
+    workspace = workspace or Workspace.open()
+    wanted = _kind(kind)
+    return list(keys(workspace=workspace)) if wanted is ApiKey else workspace.store.find(wanted)
 
 
 def show(reference: str, *, workspace: Workspace | None = None) -> Any:
@@ -43,7 +55,7 @@ def show(reference: str, *, workspace: Workspace | None = None) -> Any:
 
 
 def delete(kind: str, reference: str, *, workspace: Workspace | None = None) -> None:
-    """Delete a record and the files only it used; refused while something else uses it."""
+    """Delete a record and the files only it used; refused while something else uses it. A key is revoked."""
     workspace = workspace or Workspace.open()
     _kind(kind)
     _DELETE[kind](workspace, reference)
@@ -72,8 +84,8 @@ def _delete_version(workspace: Workspace, reference: str) -> None:
     version = version_of(workspace, reference)
     _refuse_while_running(workspace)
     compiled = forget_version(workspace, version)
-    for folder in (workspace.models, workspace.reports):
-        _remove_folder(folder / version.label)
+    for folder in (workspace.models / version.label, workspace.reports / version.label, folder_of(workspace, version)):
+        _remove_folder(folder)
     workspace.store.remove(ModelVersion, version.id)
     _remove_unused_blobs(workspace, [*version.parts.values(), *compiled])
 
@@ -93,8 +105,10 @@ def _delete_run(workspace: Workspace, reference: str) -> None:
         raise _in_use(run.id, f"the version {version.label}", f"版本 {version.label}")
     for event in workspace.store.find(Event, run_id=run.id):
         workspace.store.remove(Event, event.id or "")
+    unused = forget_batch(workspace, run)
     workspace.store.remove(Run, run.id)
     _remove_folder(workspace.checkpoints / run.id)
+    _remove_unused_blobs(workspace, unused)
 
 
 def _remove_folder(folder: Path) -> None:
@@ -205,10 +219,12 @@ _FIND: dict[str, Callable[[Workspace, str], Any]] = {
     "runs": run_of,
     "versions": version_of,
     "deployments": deployment_of,
+    "keys": key_of,
 }
 _DELETE: dict[str, Callable[[Workspace, str], None]] = {
     "datasets": _delete_dataset,
     "runs": _delete_run,
     "versions": _delete_version,
     "deployments": _delete_deployment,
+    "keys": lambda workspace, id: revoke(id, workspace=workspace),
 }

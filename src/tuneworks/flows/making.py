@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tuneworks.core import lifecycle
+from tuneworks.core.asking import Row
 from tuneworks.core.clock import new_id, now
 from tuneworks.core.contracts import Model, Step
 from tuneworks.core.evaluation import Evaluation
@@ -33,9 +34,11 @@ from tuneworks.serving.folders import open_version
 from tuneworks.serving.pictures import named
 from tuneworks.serving.seal import GOLDEN, PICTURES, golden
 from tuneworks.statistics.shapes.shape import shape_of
+from tuneworks.statistics.views import values_of
 
 MODEL_NAME = "model"
 HISTORY, CARD = "history.jsonl", "README.md"
+LONGER = (8, 64, 512)  # how many times a text is said to be longer than what is read of one
 
 
 @dataclass(frozen=True)
@@ -136,14 +139,31 @@ def _version(
 
 
 def _golden(plan: Plan, model: Model, cache: Path) -> dict[str, Path | bytes]:
-    """Some held-out inputs, the longest among them, with the scores they give: the seal's examples and their images."""
+    """Some held-out inputs, the longest and one longer still, with their scores: the seal's examples and images."""
     test = plan.data.test
     longest = max(range(len(test)), key=lambda i: sum(len(str(values[i])) for values in test.inputs.values()))
     examples = test.take(sorted({longest, *range(min(shape_of(model.output.kind).golden_rows, len(test)))}))
     columns = plan.data.spec.inputs.values()
     rows = [{column: row.get(column) for column in columns} for row in examples.rows]
+    rows += _overlong(plan, model, rows[-1])
     pictures = {f"{PICTURES}/{name}": path for name, path in named(rows).items()}
-    return {GOLDEN: golden(rows, run_model(model, examples, cache), labels=plan.data.spec.labels), **pictures}
+    scores = run_model(model, plan.data.task.examples(plan.data.spec, rows), cache)
+    return {GOLDEN: golden(rows, scores, plan.data.spec), **pictures}
+
+
+def _overlong(plan: Plan, model: Model, row: Row) -> list[Row]:
+    """A row with its texts said over and over, past what the bases read of one: another limit gives other scores.
+
+    None where texts are written, which takes long, or where all of a text is read.
+    """
+    spec = plan.data.spec
+    texts = [column for column in spec.inputs.values() if spec.kinds.get(column) == "text"]
+    for times in LONGER if texts and model.output.kind != "text" else ():
+        made = {**row, **{column: " ".join([str(row[column])] * times) for column in texts}}
+        examples = plan.data.task.examples(spec, [made])
+        if any(any(base.truncated(values_of(use, base, spec, examples))) for use, base in model.bases):
+            return [made]
+    return []
 
 
 def _history(steps: Sequence[Step], seconds: float) -> bytes:

@@ -8,15 +8,17 @@ from typing import Any
 
 from tuneworks.core.asking import Row
 from tuneworks.core.clock import new_id, now
-from tuneworks.core.errors import InvalidInput
+from tuneworks.core.errors import InvalidInput, TuneworksError
 from tuneworks.core.text import Text
 from tuneworks.core.types import Deployment, ModelVersion, Prediction, Served
 from tuneworks.core.workspace import Workspace
+from tuneworks.flows.figures import note_answers
+from tuneworks.flows.guard import Fault, Given, able, answered, chosen, failing, judged, tried
 from tuneworks.flows.references import deployment_of, version_of
+from tuneworks.flows.shadows import shadow
 from tuneworks.serving.engine import engine_of
 from tuneworks.serving.inputs import kept
 from tuneworks.serving.loaded import runtime_of
-from tuneworks.serving.pictures import image_columns, taken
 from tuneworks.statistics.shapes.values import whole_text
 
 
@@ -30,9 +32,10 @@ def predict(
 ) -> list[Prediction]:
     """One prediction a row, in order; a version reference such as ``name@3`` answers too, but is never logged."""
     workspace = workspace or Workspace.open()
-    _, predictions = answer(deployment, rows, keys=keys, workspace=workspace)
-    if log and predictions and predictions[0].deployment:
+    found, given, predictions = _answered(deployment, rows, keys, workspace)
+    if log and predictions and found:
         workspace.store.append(predictions)
+        shadow(workspace, found, given.rows, predictions)
     return predictions
 
 
@@ -40,18 +43,34 @@ def answer(
     deployment: str, rows: Sequence[Row], *, keys: Sequence[str] | None = None, workspace: Workspace
 ) -> tuple[ModelVersion, list[Prediction]]:
     """Who answered, and the predictions, not yet logged; ``milliseconds`` is a row's share of its call's time."""
-    name, served = _served(workspace, deployment)
-    named = _checked_keys(keys, len(rows))
+    found, given, predictions = _answered(deployment, rows, keys, workspace)
+    if found:
+        shadow(workspace, found, given.rows, predictions)
+    return given.loaded.version, predictions
+
+
+def _answered(
+    deployment: str, rows: Sequence[Row], keys: Sequence[str] | None, workspace: Workspace
+) -> tuple[Deployment | None, Given, list[Prediction]]:
+    """One call is answered by one version; of a canary's keys the first says by which, else its first answer's id."""
+    found = _deployment(workspace, deployment)
+    named = checked_keys(keys, len(rows))
+    ids = [new_id("pred") for _ in rows]
     started = time.perf_counter()
-    engine = engine_of(workspace)
-    rows = taken(workspace.blobs, rows, image_columns(engine.model(served).model.spec))
-    _, answers = engine.answer(served, rows)
-    milliseconds = round((time.perf_counter() - started) * 1000 / max(1, len(rows)), 3)
-    version, made = engine.model(served).version, now()
-    return version, [
-        Prediction(new_id("pred"), name, version.id, made, kept(version.spec, row), given, milliseconds, key)
-        for row, given, key in zip(rows, answers, named, strict=True)
-    ]
+    given = _given(workspace, deployment, found, rows, next((named[0] or ids[0] for _ in rows), ""))
+    seconds = time.perf_counter() - started
+    milliseconds = round(seconds * 1000 / max(1, len(rows)), 3)
+    if found:
+        note_answers(found.id, given.loaded.version, given.answers, seconds)
+    name, version, made = found.id if found else "", given.loaded.version, now()
+    return (
+        found,
+        given,
+        [
+            Prediction(id, name, version.id, made, kept(version.spec, row), answer, milliseconds, key)
+            for id, row, answer, key in zip(ids, given.rows, given.answers, named, strict=True)
+        ],
+    )
 
 
 def stream(
@@ -67,18 +86,27 @@ def answer_streamed(
     deployment: str, row: Row, *, key: str | None = None, workspace: Workspace
 ) -> tuple[ModelVersion, Generator[str, None, Prediction]]:
     """Who answers, and the pieces of the text; what they return is the prediction, not yet logged."""
-    name, served = _served(workspace, deployment)
-    (named,) = _checked_keys(None if key is None else [key], 1)
+    found, id = _deployment(workspace, deployment), new_id("pred")
+    (named,) = checked_keys(None if key is None else [key], 1)
     engine = engine_of(workspace)
-    version = engine.model(served).version
-    pieces = engine.stream(served, row)
+    if found is None:
+        served = _alone(workspace, deployment)
+    else:
+        served = able(workspace, found, chosen(workspace, found, named or id))
+    loaded = engine.model(served)
+    version, pieces = loaded.version, engine.stream(served, row)
 
     def told() -> Generator[str, None, Prediction]:
         started = time.perf_counter()
-        given = yield from pieces
+        try:
+            given = yield from pieces
+        except Exception as error:
+            if found and not isinstance(error, TuneworksError):
+                judged(workspace, found, served, failing(loaded, error))
+            raise
         milliseconds = round((time.perf_counter() - started) * 1000, 3)
-        inputs = kept(version.spec, row)
-        return Prediction(new_id("pred"), name, version.id, now(), inputs, given, milliseconds, named)
+        name, inputs = found.id if found else "", kept(version.spec, row)
+        return Prediction(id, name, version.id, now(), inputs, given, milliseconds, named)
 
     return version, told()
 
@@ -90,16 +118,30 @@ def _logged(workspace: Workspace, pieces: Generator[str, None, Prediction], log:
     yield prediction
 
 
-def _served(workspace: Workspace, reference: str) -> tuple[str, Served]:
-    """The deployment's name and champion; for a version reference no name, and the version by its own runtime."""
+def _deployment(workspace: Workspace, reference: str) -> Deployment | None:
+    """The deployment; none for a version reference."""
     if "@" in reference and workspace.store.get(Deployment, reference) is None:
-        version = version_of(workspace, reference)
-        return "", Served(version.id, runtime_of(version.bases))
-    found = deployment_of(workspace, reference)
-    return found.id, found.champion
+        return None
+    return deployment_of(workspace, reference)
 
 
-def _checked_keys(keys: Sequence[str] | None, rows: int) -> Sequence[str | None]:
+def _given(workspace: Workspace, reference: str, found: Deployment | None, rows: Sequence[Row], key: str) -> Given:
+    if found is not None:
+        return answered(workspace, found, chosen(workspace, found, key), rows)
+    given = tried(workspace, _alone(workspace, reference), rows)
+    if isinstance(given, Fault):
+        raise given.error
+    return given
+
+
+def _alone(workspace: Workspace, reference: str) -> Served:
+    """A version by its own runtime."""
+    version = version_of(workspace, reference)
+    return Served(version.id, runtime_of(version.bases))
+
+
+def checked_keys(keys: Sequence[str] | None, rows: int) -> Sequence[str | None]:
+    """The caller's key of each row, ``None`` where there are none; raises ``InvalidInput``."""
     if keys is None:
         return [None] * rows
     if len(keys) != rows:

@@ -58,7 +58,7 @@ class Failed:
 
 def probe(workspace: Workspace, config: RunConfig) -> list[Try]:
     """The tries of a complete configuration, made in a new process; an error there is raised here."""
-    command = [sys.executable, "-m", "tuneworks.flows.probe", str(workspace.root)]
+    command = [sys.executable, "-m", "tuneworks.flows.probe", workspace.address]
     done = subprocess.run(command, input=to_json(config), stdout=subprocess.PIPE, text=True, check=False)
     said = [json.loads(line) for line in done.stdout.splitlines()]
     if said and "problem" in said[-1]:

@@ -1,33 +1,44 @@
-"""Make another version the champion of a deployment that exists."""
+"""Make another version the champion of a deployment that exists: one that is named, or the one that is tried."""
 
 from __future__ import annotations
 
+from tuneworks.core.errors import InvalidInput
 from tuneworks.core.text import Text
-from tuneworks.core.types import Deployment, ModelVersion
+from tuneworks.core.types import Deployment, Served
 from tuneworks.core.workspace import Workspace
-from tuneworks.flows.deploy import crown, prepare
-from tuneworks.flows.questions import must_ask_alike
+from tuneworks.flows.choose_runtime import prepare
+from tuneworks.flows.moves import crown
+from tuneworks.flows.questions import must_replace
 from tuneworks.flows.references import deployment_of, version_of
+from tuneworks.serving.engine import engine_of
 
 
-def promote(deployment: str, version: str, *, workspace: Workspace | None = None) -> Deployment:
-    """The deployment with ``version`` as its champion and the old one kept for ``rollback``; seal checked first."""
+def promote(deployment: str, version: str | None = None, *, workspace: Workspace | None = None) -> Deployment:
+    """The deployment with ``version`` (default: its challenger) as its champion; seal checked first.
+
+    The old champion is kept for ``rollback``; nobody else is tried any longer.
+    """
     workspace = workspace or Workspace.open()
     present = deployment_of(workspace, deployment)
-    challenger = version_of(workspace, version)
-    _answers_the_same_question(workspace, present, challenger)
-    return crown(workspace, present.id, prepare(workspace, challenger))
+    if version is None:
+        challenger = _tried(present)
+        engine_of(workspace).reopen(challenger)
+        return crown(workspace, present.id, challenger, kind="promoted")
+    chosen = version_of(workspace, version)
+    must_replace(workspace, present, chosen)
+    return crown(workspace, present.id, prepare(workspace, chosen), kind="promoted")
 
 
-def _answers_the_same_question(workspace: Workspace, present: Deployment, challenger: ModelVersion) -> None:
-    champion = workspace.store.get(ModelVersion, present.champion.version_id)
-    if champion is not None:
-        must_ask_alike(
-            champion,
-            challenger,
-            Text(
-                f"Callers of {present.id!r} would break. Deploy it under a name of its own: "
-                f"tuneworks deploy {challenger.label} --name NAME",
-                f"{present.id!r} 的调用方会出错。请以另一个名称部署：tuneworks deploy {challenger.label} --name 名称",
-            ),
-        )
+def _tried(deployment: Deployment) -> Served:
+    if deployment.challenger is not None:
+        return deployment.challenger
+    name = deployment.id
+    raise InvalidInput(
+        Text(f"The deployment {name!r} tries no challenger.", f"部署 {name!r} 没有正在试用的挑战者。"),
+        Text(
+            f"Name a version: tuneworks promote {name} NAME@NUMBER. Or try one first: "
+            f"tuneworks deploy NAME@NUMBER --name {name} --mode shadow",
+            f"请指定版本：tuneworks promote {name} 名称@编号；或先试用："
+            f"tuneworks deploy 名称@编号 --name {name} --mode shadow",
+        ),
+    )

@@ -1,10 +1,12 @@
-"""Whether two versions answer the same question: one task on the same input columns."""
+"""Whether two versions answer the same question, one task on the same input columns, so that one may stand for both."""
 
 from __future__ import annotations
 
 from tuneworks.core.errors import InvalidInput
 from tuneworks.core.text import Text
-from tuneworks.core.types import ModelVersion
+from tuneworks.core.types import Deployment, ModelVersion
+from tuneworks.core.workspace import Workspace
+from tuneworks.flows.references import deployment_of
 
 
 def must_ask_alike(champion: ModelVersion, challenger: ModelVersion, fix: Text) -> None:
@@ -20,6 +22,35 @@ def must_ask_alike(champion: ModelVersion, challenger: ModelVersion, fix: Text) 
         ),
         fix,
     )
+
+
+def must_replace(workspace: Workspace, deployment: Deployment, version: ModelVersion) -> None:
+    """Raise ``InvalidInput`` where the version would answer callers another question than the champion does."""
+    champion = workspace.store.get(ModelVersion, deployment.champion.version_id)
+    if champion is not None:
+        must_ask_alike(
+            champion,
+            version,
+            Text(
+                f"Callers of {deployment.id!r} would break. Deploy it under a name of its own: "
+                f"tuneworks deploy {version.label} --name NAME",
+                f"{deployment.id!r} 的调用方会出错。请以另一个名称部署：tuneworks deploy {version.label} --name 名称",
+            ),
+        )
+
+
+def must_be_challengeable(workspace: Workspace, name: str, version: ModelVersion) -> Deployment:
+    """The deployment that a version is to be tried in; raises where it has no champion that answers as it would."""
+    deployment = deployment_of(workspace, name)
+    must_replace(workspace, deployment, version)
+    if deployment.champion.version_id == version.id:
+        raise InvalidInput(
+            Text(
+                f"{version.label} is the champion of {name!r} already.", f"{version.label} 已是 {name!r} 的冠军版本。"
+            ),
+            Text("Try another version.", "请试用另一个版本。"),
+        )
+    return deployment
 
 
 def _question(version: ModelVersion) -> str:

@@ -81,6 +81,12 @@ def _numbered(workspace: Workspace, name: str, number: str) -> ModelVersion | No
     return next(iter(workspace.store.find(ModelVersion, name=name, number=int(number))), None)
 
 
+def label_of(workspace: Workspace, version_id: str) -> str:
+    """A version's label, or its id where the version was deleted."""
+    version = workspace.store.get(ModelVersion, version_id)
+    return version.label if version else version_id
+
+
 def version_labels(workspace: Workspace) -> list[str]:
     """Every ``name@3`` and every model name there is."""
     versions = workspace.store.find(ModelVersion)

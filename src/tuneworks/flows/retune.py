@@ -27,6 +27,7 @@ from tuneworks.core.types import (
 )
 from tuneworks.core.workspace import Workspace
 from tuneworks.flows.compare import compare
+from tuneworks.flows.deploy import deploy
 from tuneworks.flows.judged import judged_predictions
 from tuneworks.flows.promote import promote
 from tuneworks.flows.references import dataset_of, deployment_of, version_of
@@ -37,18 +38,23 @@ from tuneworks.statistics.splits import parse, position
 
 @dataclass(frozen=True)
 class Retuned:
-    """What a retuning came to: the grown dataset, the candidate, its comparison with the champion, and the outcome."""
+    """What a retuning came to: the grown dataset, the candidate, its comparison with the champion, and the outcome.
+
+    ``tried``: it is better on held-out rows and now the challenger in shadow.
+    """
 
     dataset: Dataset
     version: ModelVersion
     comparison: Comparison
     promoted: bool
+    tried: bool = False
 
 
 def retune(deployment: str, *, workspace: Workspace | None = None, listener: Listener = silent) -> Retuned:
     """Tune the champion's successor on its rows and the judged predictions; promote it only if it is better.
 
-    The dataset's name moves to the grown rows once the successor stands.
+    Where the deployment's policy asks for answers in shadow, it is first tried so. The dataset's name moves to the
+    grown rows once the successor stands.
     """
     workspace = workspace or Workspace.open()
     present = deployment_of(workspace, deployment)
@@ -59,10 +65,19 @@ def retune(deployment: str, *, workspace: Workspace | None = None, listener: Lis
     comparison = _deciding(
         compare(champion.label, candidate.label, dataset=dataset.id, workspace=workspace, listener=listener), candidate
     )
-    if comparison.won:
-        promote(deployment, candidate.label, workspace=workspace)
-    tell(listener, "promoted" if comparison.won else "kept", _outcome(champion, candidate, comparison))
-    return Retuned(dataset, candidate, comparison, comparison.won)
+    outcome = _release(workspace, present, candidate) if comparison.won else "kept"
+    tell(listener, outcome, _told(outcome, champion, candidate, comparison))
+    return Retuned(dataset, candidate, comparison, outcome == "promoted", outcome == "tried")
+
+
+def _release(workspace: Workspace, present: Deployment, candidate: ModelVersion) -> str:
+    """Promote the better candidate, or have it tried in shadow where the policy wants that first."""
+    newest = deployment_of(workspace, present.id)
+    if newest.policy.shadow_answers:
+        deploy(candidate.label, name=present.id, mode="shadow", workspace=workspace)
+        return "tried"
+    promote(present.id, candidate.label, workspace=workspace)
+    return "promoted"
 
 
 def _grow(workspace: Workspace, present: Deployment, champion: ModelVersion, listener: Listener) -> Dataset:
@@ -166,16 +181,21 @@ def _deciding(comparisons: Sequence[Comparison], candidate: ModelVersion) -> Com
     return next((c for c in comparisons if c.metric == candidate.spec.metric), comparisons[0])
 
 
-def _outcome(champion: ModelVersion, candidate: ModelVersion, comparison: Comparison) -> Text:
+def _told(outcome: str, champion: ModelVersion, candidate: ModelVersion, comparison: Comparison) -> Text:
     moved = comparison.difference
     figures = (
         f"{comparison.metric} {comparison.champion.value:.4f} -> {comparison.challenger.value:.4f}, "
         f"{moved.value:+.4f} [{moved.low:+.4f}, {moved.high:+.4f}]"
     )
-    if comparison.won:
+    becomes = {
+        "promoted": Text("is the champion now", "现已成为冠军版本"),
+        "tried": Text("is tried in shadow now", "现正以影子方式试用"),
+    }
+    if outcome in becomes:
+        said = becomes[outcome]
         return Text(
-            f"{candidate.label} is better on {comparison.rows} held-out rows and is the champion now: {figures}",
-            f"{candidate.label} 在 {comparison.rows} 行保留数据上更好，现已成为冠军版本：{figures}",
+            f"{candidate.label} is better on {comparison.rows} held-out rows and {said.en}: {figures}",
+            f"{candidate.label} 在 {comparison.rows} 行保留数据上更好，{said.zh}：{figures}",
         )
     return Text(
         f"{champion.label} stays the champion: on {comparison.rows} held-out rows {candidate.label} is not better "

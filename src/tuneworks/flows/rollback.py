@@ -1,23 +1,25 @@
-"""Give a deployment its previous champion back."""
+"""Take a deployment's last release back: the challenger it tries, else its champion."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from tuneworks.core.clock import now
-from tuneworks.core.errors import InvalidInput
+from tuneworks.core.errors import Conflict, InvalidInput
 from tuneworks.core.text import Text
 from tuneworks.core.types import Deployment
 from tuneworks.core.workspace import Workspace
+from tuneworks.flows.moves import without
 from tuneworks.flows.references import deployment_of
 from tuneworks.serving.engine import engine_of
 
 
 def rollback(deployment: str, *, workspace: Workspace | None = None) -> Deployment:
-    """The deployment with its last previous champion in charge again; the one that failed stays as a version."""
+    """The deployment as it was before its last release; what is taken back stays as a version.
+
+    Where it tries a challenger, that is tried no longer; else its last previous champion is in charge again.
+    """
     workspace = workspace or Workspace.open()
-    revision = workspace.store.revision(Deployment, deployment)
     present = deployment_of(workspace, deployment)
+    if present.challenger is not None:
+        return _moved(present, without(workspace, present.id, present.challenger))
     if not present.previous:
         raise InvalidInput(
             Text(
@@ -29,8 +31,18 @@ def rollback(deployment: str, *, workspace: Workspace | None = None) -> Deployme
                 f"请自行指定版本：tuneworks promote {deployment} 名称@编号",
             ),
         )
-    *earlier, restored = present.previous
-    engine_of(workspace).reopen(restored)
-    moved = replace(present, champion=restored, previous=tuple(earlier), moved=now())
-    workspace.store.put(moved, expect={present.id: revision})
-    return moved
+    engine_of(workspace).reopen(present.previous[-1])
+    return _moved(present, without(workspace, present.id, present.champion))
+
+
+def _moved(before: Deployment, after: Deployment | None) -> Deployment:
+    """What came of it; ``Conflict`` where somebody else was first."""
+    if after is not None and after.moved != before.moved:
+        return after
+    raise Conflict(
+        Text(
+            f"The deployment {before.id!r} was changed by somebody else meanwhile.",
+            f"部署 {before.id!r} 已被他人更改。",
+        ),
+        Text("Look at what is served now, then try again.", "请查看当前提供的版本后重试。"),
+    )

@@ -153,7 +153,7 @@ def _hands(workspace: Workspace, config: RunConfig) -> Iterator[list[Try]]:
     cores = int(os.environ.get("OMP_NUM_THREADS") or len(os.sched_getaffinity(0)))
     count = max(1, cores // THREADS_A_PROCESS) if workers is None else workers
     runner = registry.load("runners", config.search.runner)()
-    words, threads = (str(workspace.root),), max(1, cores // max(1, count))
+    words, threads = (workspace.address,), max(1, cores // max(1, count))
     start = partial(runner.hand, workspace, TRIALS, words, threads)
     processes = [TrialProcess(config, start) for _ in range(count)]
     try:

@@ -87,7 +87,7 @@ class Helpers:
 
     def __init__(self, workspace: Workspace, run: Run, size: int) -> None:
         threads = max(1, int(os.environ.get("OMP_NUM_THREADS") or len(os.sched_getaffinity(0))) // size)
-        port, words = free_port(), (str(workspace.root), run.id)
+        port, words = free_port(), (workspace.address, run.id)
         self.seat = Seat(0, size, HOST, port, sharing=size, meet=self._meet)
         self._hands = [
             LocalHand(PROGRAM, words, threads, {VARIABLE: f"{rank}/{size}@{HOST}:{port}"}) for rank in range(1, size)

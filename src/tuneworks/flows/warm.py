@@ -7,15 +7,21 @@ from tuneworks.core.events import Listener, silent, tell
 from tuneworks.core.text import Text
 from tuneworks.core.types import Deployment
 from tuneworks.core.workspace import Workspace
-from tuneworks.serving.engine import KEPT_MODELS, engine_of
+from tuneworks.serving.engine import engine_of
 
 
 def warm(workspace: Workspace, *, listener: Listener = silent) -> list[TuneworksError]:
-    """Load the newest deployments' models; one that cannot be served is told of and returned, the others serve."""
+    """Load the newest deployments' models, as many as there is room for in memory.
+
+    One that cannot be served is told of and returned, the others serve.
+    """
     errors = []
-    for deployment in workspace.store.find(Deployment, newest_first=True, limit=KEPT_MODELS):
+    engine = engine_of(workspace)
+    for deployment in workspace.store.find(Deployment, newest_first=True):
+        if not engine.has_room:
+            break
         try:
-            engine_of(workspace).model(deployment.champion)
+            engine.model(deployment.champion)
         except TuneworksError as error:
             errors.append(error)
             tell(

@@ -17,6 +17,7 @@ from tuneworks.core.recovery import recover
 from tuneworks.core.text import Text
 from tuneworks.core.types import Lease, ModelVersion, Run, RunConfig, Score
 from tuneworks.core.workspace import Workspace
+from tuneworks.flows.batch_job import batch_run
 from tuneworks.flows.evaluate import write_report
 from tuneworks.flows.making import Made, make
 from tuneworks.flows.plan_run import Plan, plan_run
@@ -44,7 +45,7 @@ def do(workspace: Workspace, run: Run, listener: Listener = silent, *, plan: Pla
         claimed = lifecycle.claim(workspace, run)
         try:
             with held(workspace, claimed, heard) as hold:
-                WORK[claimed.kind](hold, plan or plan_run(workspace, planned_from(claimed), hold.hear))
+                WORK[claimed.kind](hold, plan)
         except RunStopped as stop:
             if stop.wanted == "cancel":
                 _trails(workspace, claimed).remove()
@@ -84,9 +85,10 @@ def work(
     return done
 
 
-def tune_run(hold: Hold, plan: Plan) -> ModelVersion:
+def tune_run(hold: Hold, plan: Plan | None = None) -> ModelVersion:
     """Make a version: fit, score, store it together with the finished run, write its report."""
     workspace, run, listener = hold.workspace, hold.run, hold.hear
+    plan = plan or plan_run(workspace, planned_from(run), listener)
     _tell_plan(plan, listener)
     trails = _trails(workspace, run, listener)
     with tempfile.TemporaryDirectory(prefix="tuneworks-") as folder:
@@ -103,14 +105,18 @@ def _trails(workspace: Workspace, run: Run, listener: Listener = silent) -> Trai
     return Trails(workspace.checkpoints / run.id, run.id, seconds=run.config.checkpoint_seconds, listener=listener)
 
 
-def _search(hold: Hold, plan: Plan) -> object:
+def _search(hold: Hold, plan: Plan | None) -> object:
     # What a search is made of takes longer to import than everything else here.
     from tuneworks.flows.search import search_run
 
     return search_run(hold)
 
 
-WORK: dict[str, Callable[[Hold, Plan], object]] = {"tune": tune_run, "search": _search}
+def _batch(hold: Hold, plan: Plan | None) -> None:
+    batch_run(hold)
+
+
+WORK: dict[str, Callable[[Hold, Plan | None], object]] = {"tune": tune_run, "search": _search, "predict": _batch}
 """By the kind of a run: what is done."""
 
 

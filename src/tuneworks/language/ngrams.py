@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -74,6 +75,53 @@ class Vocabulary:
         norms = np.sqrt(np.asarray(made.multiply(made).sum(axis=1)).ravel())
         made.data /= np.repeat(np.maximum(norms, 1e-12), np.diff(made.indptr)).astype(np.float32)
         return made
+
+    def places(self, text: str) -> list[tuple[int, tuple[int, int]]]:
+        """Where each n-gram it knows stands: (column, code points of the text as given), once for each time."""
+        lowered, origin = _with_origin(text)
+        return [
+            (self.column_of[gram], (origin[begin][0], origin[end - 1][1]))
+            for gram, begin, end in _placed(lowered, self.longest)
+            if gram in self.column_of
+        ]
+
+
+def _placed(lowered: str, longest: int) -> Iterator[tuple[str, int, int]]:
+    """The n-grams of :func:`grams_of` with the characters each covers; a blank alone covers its neighbour."""
+    for word in re.finditer(r"\S+", lowered):
+        first, size, padded = word.start(), len(word.group()), f" {word.group()} "
+        for length in range(1, min(longest, len(padded)) + 1):
+            for start in range(len(padded) - length + 1):
+                begin = min(max(start - 1, 0), size - 1)
+                end = max(min(start + length - 1, size), begin + 1)
+                yield padded[start : start + length], first + begin, first + end
+
+
+def _with_origin(text: str) -> tuple[str, list[tuple[int, int]]]:
+    """NFKC and lower case, and for each character the stretch of the text it came from."""
+    folded: list[str] = []
+    origin: list[tuple[int, int]] = []
+    for begin, end in _clusters(text):
+        made = unicodedata.normalize("NFKC", text[begin:end]).lower()
+        folded.append(made)
+        origin += [(begin, end)] * len(made)
+    whole = unicodedata.normalize("NFKC", text).lower()
+    same = len(whole) == len(origin)  # a final sigma differs from the letter alone, but takes its place
+    return whole, origin if same else [(0, len(text))] * len(whole)
+
+
+def _clusters(text: str) -> Iterator[tuple[int, int]]:
+    """Stretches that normalise by themselves: a character with the marks and vowels that join it."""
+    begin = 0
+    for end in range(1, len(text) + 1):
+        if end == len(text) or not _joins(text[end]):
+            yield begin, end
+            begin = end
+
+
+def _joins(character: str) -> bool:
+    first = unicodedata.normalize("NFKC", character)[:1]
+    return unicodedata.combining(first) != 0 or "\u1160" <= first <= "\u11ff"
 
 
 def load_vocabulary(data: bytes) -> Vocabulary:

@@ -26,6 +26,19 @@ def units(text: str) -> list[tuple[int, int]]:
     return [match.span() for match in _unit.finditer(text)]
 
 
+def stretches(text: str, most: int) -> list[tuple[int, int]]:
+    """The units of a text; of one with more than ``most`` neighbours are taken together, as evenly as can be.
+
+    >>> stretches("a b c d e", 2)
+    [(0, 3), (4, 9)]
+    """
+    found = units(text)
+    if len(found) <= most:
+        return found
+    ends = [len(found) * part // most for part in range(most + 1)]
+    return [(found[a][0], found[b - 1][1]) for a, b in zip(ends, ends[1:], strict=False)]
+
+
 def whitespace_units(text: str) -> list[tuple[int, int]]:
     """Code-point offsets of what white space separates: the tokens of text that came tokenised.
 

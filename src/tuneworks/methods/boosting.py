@@ -11,22 +11,19 @@ from typing import Any
 import lightgbm
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
-from scipy.special import softmax
 
-from tuneworks.core.asking import Examples
-from tuneworks.core.contracts import Head, Job, Method, Model, Parts, Step
+from tuneworks.core.contracts import Head, Job, Method, Parts, Step
 from tuneworks.core.ranges import Range, check_values
 from tuneworks.core.spaces import Between, Space
 from tuneworks.core.text import Text
-from tuneworks.core.types import Output, Recipe
+from tuneworks.core.types import Recipe
+from tuneworks.neural.boosted import TreesHead, opened, scores_of, sums_of
 from tuneworks.statistics import features
 from tuneworks.statistics.calibration import fit_temperature
 from tuneworks.statistics.features import Block
 from tuneworks.statistics.joining import joined
 from tuneworks.statistics.shapes.shape import shape_of
 from tuneworks.statistics.splits import parse
-from tuneworks.statistics.views import blocks_of
 
 TREES, SETTINGS = "trees.txt", "trees.json"
 ENOUGH_VALIDATION = 300
@@ -119,21 +116,8 @@ class Boosting(Method):
 
     def load(self, files: Mapping[str, Path]) -> Head:
         booster = lightgbm.Booster(model_str=files[TREES].read_text(encoding="utf-8"))
-        return TreesHead(booster, **json.loads(files[SETTINGS].read_text(encoding="utf-8")))
-
-
-@dataclass(frozen=True)
-class TreesHead(Head):
-    """Boosted trees on the bases' features; probabilities are softened by the temperature."""
-
-    booster: Any
-    temperature: float
-
-    def scores(self, model: Model, examples: Examples) -> Any:
-        blocks = blocks_of(model.bases, model.spec, model.output, examples)
-        if not len(examples):
-            return _scores(np.zeros((0, model.output.size)), model.output, 1.0)
-        return _scores(_sums(self.booster, _joined(blocks), model.output), model.output, self.temperature)
+        settings = json.loads(files[SETTINGS].read_text(encoding="utf-8"))
+        return TreesHead(booster, compiled_sums=opened(files), **settings)
 
 
 @dataclass(frozen=True)
@@ -191,7 +175,7 @@ class _Growth:
                 break
         count = int(np.argmin(losses)) + 1
         rows = self._fold.choose_on
-        sums = _sums(self._booster, self._rows.features[rows], self._output, count)
+        sums = sums_of(self._booster, self._rows.features[rows], self._output, count)
         self.best = _Grown(count, losses[count - 1], sums, rows)
 
     def grow(self, rounds: int) -> Iterator[int]:
@@ -225,14 +209,7 @@ class _Growth:
 def _rows_of(job: Job) -> _Rows:
     blocks = features.stack(job.features(job.train), job.features(job.validation))
     targets = np.concatenate([np.asarray(job.train.targets), np.asarray(job.validation.targets)])
-    return _Rows(_joined(blocks), targets, shape_of(job.output.kind).known(targets))
-
-
-def _joined(blocks: Sequence[Block]) -> Block:
-    """All blocks side by side, sparse where one of them is."""
-    if any(sparse.issparse(block) for block in blocks):
-        return sparse.hstack(blocks).tocsr()
-    return np.concatenate(blocks, axis=1)
+    return _Rows(features.beside(blocks), targets, shape_of(job.output.kind).known(targets))
 
 
 def _objective(job: Job) -> dict[str, Any]:
@@ -278,22 +255,7 @@ def _trial(job: Job, rows: _Rows, leaves: int, grown: Sequence[_Grown]) -> Trial
     truth = rows.targets[held_out]
     temperature = fit_temperature(sums, truth) if job.output.kind == "classes" else 1.0
     examples = joined(job.train, job.validation).take(held_out.tolist())
-    measured = job.measure(_scores(sums, job.output, temperature), examples)
+    measured = job.measure(scores_of(sums, job.output, temperature), examples)
     likelihood = -float(np.average([part.loss for part in grown], weights=[len(part.rows) for part in grown]))
     rounds = max(1, round(float(np.mean([part.rounds for part in grown]))))
     return Trial(round(measured, 6), likelihood, leaves, rounds, temperature)
-
-
-def _sums(booster: Any, block: Block, output: Output, rounds: int | None = None) -> NDArray[np.float64]:
-    """The trees' sums (N, C) before any link; of two classes the first has 0."""
-    raw = np.asarray(booster.predict(block, raw_score=True, num_iteration=rounds, num_threads=1), dtype=np.float64)
-    if raw.ndim == 2:
-        return raw
-    return raw[:, None] if output.kind == "number" else np.column_stack([np.zeros(len(raw)), raw])
-
-
-def _scores(sums: NDArray[np.float64], output: Output, temperature: float) -> NDArray[np.float64]:
-    if output.kind == "number":
-        return sums[:, 0]
-    made: NDArray[np.float64] = softmax(sums / temperature, axis=1)
-    return made

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
@@ -122,12 +122,16 @@ class EfficientNet(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Pooled features (N, D) of pixels (N, 3, H, W)."""
-        maps, pooled = self.stem(pixels), []
+        return torch.cat([maps.mean(dim=(2, 3)) for maps in self.maps(pixels)], dim=1)
+
+    def maps(self, pixels: Tensor) -> Iterator[Tensor]:
+        """The maps (N, K, H, W) whose means are the features, one after the other."""
+        maps = self.stem(pixels)
         for number, block in enumerate(self.blocks):
             maps = block(maps)
             if number in self.looked_at:
-                pooled.append(maps.mean(dim=(2, 3)))
-        return torch.cat([*pooled, self.head(maps).mean(dim=(2, 3))], dim=1)
+                yield maps
+        yield self.head(maps)
 
 
 def load_network(files: Mapping[str, Path]) -> EfficientNet:

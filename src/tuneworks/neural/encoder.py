@@ -22,6 +22,7 @@ from tuneworks.neural.batches import Batch, batches_of
 from tuneworks.neural.devices import device, numbers_of
 from tuneworks.neural.encoder_files import STOCK_FILES, Settings, load_settings, load_tokenizer
 from tuneworks.neural.flat import by_padding, embedded, layers_by_padding, layers_of, made_flat, through
+from tuneworks.neural.model_folders import refuse_own_code
 from tuneworks.neural.pieces import Piece, pieces_of, readable
 from tuneworks.neural.soft_prompts import SoftPrompts
 from tuneworks.neural.workers import side_by_side
@@ -165,6 +166,7 @@ def load_encoder(files: Mapping[str, Path]) -> Encoder:
 
 def _quietly_loaded(folder: str) -> nn.Module:
     """The stock model without its pooler: features are means over tokens."""
+    refuse_own_code(Path(folder))
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     model: nn.Module = AutoModel.from_pretrained(

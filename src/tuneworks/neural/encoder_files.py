@@ -17,6 +17,8 @@ from tuneworks.neural.pieces import pieces_of, readable
 SETTINGS_FILE = "encoder.json"
 WEIGHTS_FILE = "model.safetensors"
 INT8_FILE = "encoder.int8.onnx"
+GRAPHS = {"int8": INT8_FILE, "float32": "encoder.float32.onnx"}
+"""By precision: the file of an encoder's graph."""
 FAST_TYPE = "use-multilingual-cnn"
 ADAPTER_WEIGHTS, ADAPTER_SETTINGS = "adapter_model.safetensors", "adapter_config.json"
 ADAPTER_FILES = (ADAPTER_WEIGHTS, ADAPTER_SETTINGS)
@@ -84,6 +86,12 @@ def truncated(files: Mapping[str, Path], values: Sequence[Any]) -> list[bool]:
     settings = load_settings(files)
     read = [readable(value) for value in values]
     return [p.truncated for p in pieces_of(load_tokenizer(files), read, settings.prefix, settings.max_length)]
+
+
+def token_counts(tokenizer: Tokenizer, settings: Settings, values: Sequence[Any]) -> list[int]:
+    """How many tokens the encoder reads of each text: its marks among them, what is cut off not."""
+    read = [readable(value) for value in values]
+    return [len(piece.ids) for piece in pieces_of(tokenizer, read, settings.prefix, settings.max_length)]
 
 
 def load_tokenizer(files: Mapping[str, Path]) -> Tokenizer:

@@ -9,7 +9,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import save_file
 
 from tuneworks.core.contracts import LoadedBase
@@ -71,6 +73,23 @@ class LoadedImageEncoder(LoadedBase):
             done = sum(map(len, made))
             advance(listener, Text("looking at images", "读取图像"), done, len(values))
         return numbers_of(torch.cat(made))
+
+    def activation(self, value: Any, slopes: Any) -> NDArray[np.float64]:
+        """What each place of the coarsest map (H, W) adds to the features weighted by ``slopes`` (D,).
+
+        Finer maps are added up over the places that they lie in, so that all places together give the whole.
+        """
+        with torch.inference_mode():
+            pixels = pixels_of([value], self._architecture.size).to(device())
+            maps = [numbers_of(made[0]).astype(np.float64) for made in self._network.maps(pixels)]
+        high, wide = min(made.shape[1] for made in maps), min(made.shape[2] for made in maps)
+        places, begin = np.zeros((high, wide)), 0
+        for made in maps:
+            added = np.tensordot(np.asarray(slopes)[begin : begin + len(made)], made, 1) / made[0].size
+            rows, columns = (np.arange(side) * few // side for side, few in zip(added.shape, places.shape, strict=True))
+            np.add.at(places, (rows[:, None], columns[None, :]), added)
+            begin += len(made)
+        return places
 
 
 def located(address: str, listener: Listener) -> Path:

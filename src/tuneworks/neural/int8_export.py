@@ -15,7 +15,7 @@ from tuneworks.neural.encoder_files import INT8_FILE, WEIGHTS_FILE
 from tuneworks.neural.onnx_graph import drawn
 from tuneworks.neural.stock_weights import Weights, shape_of
 
-DRAWING = 2  # raised whenever equal weights would give another graph
+DRAWING = 3  # raised whenever equal weights would give another graph
 MESSAGE = Text("drawing the int8 encoder (once)", "生成 int8 编码器（仅一次）")
 
 

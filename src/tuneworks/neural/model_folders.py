@@ -10,6 +10,7 @@ from typing import Any
 
 from tuneworks.core.errors import InvalidConfig, NotFound, Unavailable, UnreadableFile
 from tuneworks.core.text import Text
+from tuneworks.neural.plain_configurations import must_be_plain
 
 ALLOW_NETWORK = "TUNEWORKS_ALLOW_NETWORK"
 NEEDED = ("config.json", "model.safetensors", "tokenizer.json")
@@ -73,13 +74,11 @@ def architecture(address: str) -> str:
 
 
 def refuse_own_code(folder: Path) -> None:
-    """Refuse folders that ask for code of their own to be run."""
-    config = read_object(folder / "config.json")
-    bad = sorted(key for key in config if key == "auto_map" or (key.startswith("_") and key.endswith("_internal")))
-    if bad or any(folder.glob("*.py")):
-        what = ", ".join(bad) or "*.py"
+    """Refuse folders that bring code of their own, or settings that could lead to any."""
+    must_be_plain(read_object(folder / "config.json"), folder)
+    if any(folder.glob("*.py")):
         raise InvalidConfig(
-            Text(f"{folder} asks to run code of its own ({what}).", f"{folder} 要求运行自带代码（{what}）。"),
+            Text(f"{folder} asks to run code of its own (*.py).", f"{folder} 要求运行自带代码（*.py）。"),
             Text(
                 "Tuneworks never runs a model folder's code. Use a model of a stock architecture.",
                 "Tuneworks 从不运行模型目录中的代码。请使用标准架构的模型。",

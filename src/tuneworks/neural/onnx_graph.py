@@ -1,8 +1,10 @@
-"""Stock text encoders drawn as ONNX graphs for batches of equal length: no mask, no padding, no torch.
+"""Stock text encoders drawn as ONNX graphs for one stream of many texts' tokens: no padding but in attention, no torch.
 
-Input ``words`` (B, T, D): rows of the word embeddings, which stay in the stock weights' file. Outputs ``layer_1``,
-``layer_2``, ... (B, T, D): the states after each layer. In int8 every matrix has one scale a column and every token's
-row of numbers a scale of its own, so that no answer depends on what else is in the batch, and nothing is calibrated.
+Inputs: ``words`` (T, D), rows of the word embeddings, which stay in the stock weights' file; ``positions`` (T,);
+``places`` (B, S), where in the stream the tokens of each text stand; ``inside`` (B, S), which of these are tokens;
+``back`` (T,), where each token stands among the places. Outputs ``layer_1``, ``layer_2``, ... (T, D): the states after
+each layer. In int8 every matrix has one scale a column and every token's row of numbers a scale of its own, so that no
+answer depends on what else is in the stream, and nothing is calibrated.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from tuneworks.neural.encoder_files import layer_output
-from tuneworks.neural.stock_weights import FAMILIES, POSITIONS, TYPES, Shape, Weights
+from tuneworks.neural.stock_weights import FAMILIES, POSITIONS, TYPES, NamedWeights, Shape
 from tuneworks.statistics.features import Floats
 
 OPSET, IR = 17, 8
@@ -29,6 +31,13 @@ ACTIVATIONS = {
     "gelu_new": ("FastGelu", ORT),
     "gelu_pytorch_tanh": ("FastGelu", ORT),
     "relu": ("Relu", ""),
+}
+GIVEN = {
+    "words": (TensorProto.FLOAT, ["tokens", "width"]),
+    "positions": (TensorProto.INT64, ["tokens"]),
+    "places": (TensorProto.INT64, ["texts", "longest"]),
+    "inside": (TensorProto.INT32, ["texts", "longest"]),
+    "back": (TensorProto.INT64, ["tokens"]),
 }
 LEAST = {"gelu": GELU, "gelu_new": GELU, "gelu_pytorch_tanh": GELU, "relu": (0, TINY)}
 
@@ -44,17 +53,17 @@ class _Graph:
         self.constants[name] = np.ascontiguousarray(array)
         return name
 
-    def add(self, kind: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
-        name = f"{kind}_{len(self.nodes)}"
+    def add(self, kind: str, *inputs: str, domain: str = "", output: str = "", **attributes: Any) -> str:
+        name = output or f"{kind}_{len(self.nodes)}"
         self.nodes.append(helper.make_node(kind, inputs, [name], name, domain=domain, **attributes))
         return name
 
     def model(self, width: int, outputs: Sequence[str]) -> bytes:
         """The whole as deterministic bytes."""
-        given = helper.make_tensor_value_info("words", TensorProto.FLOAT, ["texts", "tokens", width])
-        made = [helper.make_tensor_value_info(one, TensorProto.FLOAT, ["texts", "tokens", width]) for one in outputs]
+        given = [helper.make_tensor_value_info(name, *stated) for name, stated in GIVEN.items()]
+        made = [helper.make_tensor_value_info(one, TensorProto.FLOAT, ["tokens", width]) for one in outputs]
         kept = [numpy_helper.from_array(array, name) for name, array in self.constants.items()]
-        graph = helper.make_graph(self.nodes, "encoder", [given], made, kept)
+        graph = helper.make_graph(self.nodes, "encoder", given, made, kept)
         opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(ORT, 1)]
         model = helper.make_model(graph, opset_imports=opsets, ir_version=IR, producer_name="tuneworks")
         return bytes(model.SerializeToString(deterministic=True))
@@ -69,7 +78,7 @@ class _Rows:
     zero: str
 
 
-def drawn(shape: Shape, weights: Weights, *, int8: bool) -> bytes:
+def drawn(shape: Shape, weights: NamedWeights, *, int8: bool) -> bytes:
     """The encoder as an ONNX file's bytes; equal weights give equal bytes."""
     return (_Int8 if int8 else _Float32)(shape, weights).draw()
 
@@ -77,43 +86,40 @@ def drawn(shape: Shape, weights: Weights, *, int8: bool) -> bytes:
 class _Float32:
     """The encoder with float products."""
 
-    def __init__(self, shape: Shape, weights: Weights) -> None:
+    def __init__(self, shape: Shape, weights: NamedWeights) -> None:
         self.shape, self.weights, self.graph = shape, weights, _Graph()
         self.names: Mapping[str, str] = FAMILIES[shape.family]
 
     def draw(self) -> bytes:
         add, table = self.graph.add, self._positions()
-        self.width = table.shape[1]
-        self.graph.constant("flat", np.array([-1, self.width]))
-        for name, number in (("zero", 0), ("one", 1), ("two", 2)):
-            self.graph.constant(name, np.array([number]))
-        self.full = add("Shape", "words")
-        length = add("Slice", self.full, "one", "two")
-        placed = add("Slice", self.graph.constant("positions", table), "zero", length, "zero")
-        states = self.normed(add("Reshape", add("Add", "words", placed), "flat"), "embeddings.LayerNorm")
-        for number in range(self.shape.layers):
-            states = self.layer(states, {part: name.format(number) for part, name in self.names.items()})
-            name = layer_output(number + 1)
-            self.graph.nodes.append(helper.make_node("Reshape", [states, self.full], [name], name))
-        return self.graph.model(self.width, [layer_output(number + 1) for number in range(self.shape.layers)])
+        width = table.shape[1]
+        self.graph.constant("flat", np.array([-1, width]))
+        placed = add("Gather", self.graph.constant("position_table", table), "positions")
+        states = self.normed(add("Add", "words", placed), "embeddings.LayerNorm")
+        outputs = [layer_output(number + 1) for number in range(self.shape.layers)]
+        for number, output in enumerate(outputs):
+            states = self.layer(states, {part: name.format(number) for part, name in self.names.items()}, output)
+        return self.graph.model(width, outputs)
 
-    def layer(self, states: str, names: Mapping[str, str]) -> str:
-        """One layer on states (M, D)."""
+    def layer(self, states: str, names: Mapping[str, str], output: str) -> str:
+        """One layer on states (T, D)."""
         add = self.graph.add
         rows = self.rows(states)
-        heads = [add("Reshape", self.product(rows, names[part]), self.full) for part in ("query", "key", "value")]
-        mixed = add("MultiHeadAttention", *heads, domain=ORT, num_heads=self.shape.heads)
-        mixed = self.product(self.rows(add("Reshape", mixed, "flat")), names["mixed"])
+        heads = [add("Gather", self.product(rows, names[part]), "places") for part in ("query", "key", "value")]
+        mixed = add("MultiHeadAttention", *heads, "", "inside", domain=ORT, num_heads=self.shape.heads)
+        mixed = add("Gather", add("Reshape", mixed, "flat"), "back")
+        mixed = self.product(self.rows(mixed), names["mixed"])
         states = self.normed(add("Add", mixed, states), names["first_norm"])
         kind, domain = ACTIVATIONS[self.shape.activation]
         inner = add(kind, self.product(self.rows(states), names["inner"]), domain=domain)
         outer = self.product(self.activated_rows(inner), names["outer"])
-        return self.normed(add("Add", outer, states), names["last_norm"])
+        return self.normed(add("Add", outer, states), names["last_norm"], output)
 
-    def normed(self, states: str, name: str) -> str:
+    def normed(self, states: str, name: str, output: str = "") -> str:
         factor = self.graph.constant(f"{name}.weight", self.weights[f"{name}.weight"])
         shift = self.graph.constant(f"{name}.bias", self.weights[f"{name}.bias"])
-        return self.graph.add("LayerNormalization", states, factor, shift, axis=-1, epsilon=self.shape.epsilon)
+        inputs = [states, factor, shift]
+        return self.graph.add("LayerNormalization", *inputs, output=output, axis=-1, epsilon=self.shape.epsilon)
 
     def rows(self, states: str) -> Any:
         """Rows as products take them."""
@@ -138,46 +144,42 @@ class _Int8(_Float32):
     """The encoder with products of whole numbers."""
 
     def draw(self) -> bytes:
-        constant = self.graph.constant
+        constant, add = self.graph.constant, self.graph.add
         zero, least = LEAST[self.shape.activation]
         for name, number in (("tiny", TINY), ("unit", 1), ("steps", 1 / (255 - MIDDLE))):
             constant(name, np.float32(number))
         for name, number in (("inner_least", least), ("inner_steps", 1 / (255 - zero))):
             constant(name, np.float32(number))
-        constant("middle", np.uint8(MIDDLE))
-        constant("inner_zero", np.uint8(zero))
         constant("last", np.array([-1]))
+        count = add("Shape", "positions")
+        self.zeros = {
+            number: add("Expand", constant(f"zero_{number}", np.uint8(number)), count) for number in {MIDDLE, zero}
+        }
+        self.inner_zero = zero
         return super().draw()
 
     def rows(self, states: str) -> _Rows:
         add = self.graph.add
         most = add("ReduceMax", states, axes=[-1])
         least = add("Neg", add("ReduceMin", states, axes=[-1]))
-        return self._quantised(states, add("Mul", add("Max", most, least, "tiny"), "steps"), "middle")
+        return self._quantised(states, add("Mul", add("Max", most, least, "tiny"), "steps"), MIDDLE)
 
     def activated_rows(self, states: str) -> _Rows:
         most = self.graph.add("ReduceMax", states, axes=[-1])
         scale = self.graph.add("Max", self.graph.add("Mul", most, "inner_steps"), "inner_least")
-        return self._quantised(states, scale, "inner_zero")
+        return self._quantised(states, scale, self.inner_zero)
 
-    def _quantised(self, states: str, scale: str, zero: str) -> _Rows:
-        add = self.graph.add
-        flat = add("Reshape", scale, "last")
-        zeros = add("Expand", zero, add("Shape", flat))
-        return _Rows(add("QuantizeLinear", states, flat, zeros, axis=0), scale, zero)
+    def _quantised(self, states: str, scale: str, zero: int) -> _Rows:
+        flat = self.graph.add("Reshape", scale, "last")
+        made = self.graph.add("QuantizeLinear", states, flat, self.zeros[zero], axis=0)
+        return _Rows(made, scale, f"zero_{zero}")
 
     def product(self, rows: _Rows, name: str) -> str:
         matrix, bias = self.weights.linear(name)
         numbers, scales = quantised(matrix)
         constant, add = self.graph.constant, self.graph.add
-        inputs = [
-            rows.numbers,
-            constant(f"{name}.weight", numbers),
-            "unit",
-            constant(f"{name}.scale", scales),
-            rows.zero,
-        ]
-        made = add("MatMulIntegerToFloat", *inputs, domain=ORT)
+        weight, scale = constant(f"{name}.weight", numbers), constant(f"{name}.scale", scales)
+        made = add("MatMulIntegerToFloat", rows.numbers, weight, "unit", scale, rows.zero, domain=ORT)
         return add("Add", add("Mul", made, rows.scale), constant(f"{name}.bias", bias))
 
 

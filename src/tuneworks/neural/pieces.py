@@ -9,6 +9,7 @@ from typing import Any
 
 from tokenizers import Encoding, Tokenizer
 
+from tuneworks.core.stages import stage
 from tuneworks.core.types import Pair
 
 OVERLAP = 32  # tokens two neighbouring windows of a long text share; half a window where that is less
@@ -42,13 +43,14 @@ def pieces_of(
     """
     inputs = [(prefix + v.first, v.second) if isinstance(v, Pair) else prefix + v for v in values]
     if units is None:
-        encodings = tokenizer.encode_batch_fast(inputs)
+        with stage("tokenise"):
+            encodings = tokenizer.encode_batch_fast(inputs)
         return [_cut(number, encoding.ids, max_length) for number, encoding in enumerate(encodings)]
+    with stage("tokenise"):
+        placed = tokenizer.encode_batch(inputs)
     return [
         piece
-        for number, (value, encoding, spans) in enumerate(
-            zip(values, tokenizer.encode_batch(inputs), units, strict=True)
-        )
+        for number, (value, encoding, spans) in enumerate(zip(values, placed, units, strict=True))
         for piece in _windows(number, _Body.of(encoding, value, prefix), spans, max_length)
     ]
 

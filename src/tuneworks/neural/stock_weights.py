@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import struct
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,8 +91,35 @@ def shape_of(config: Mapping[str, Any]) -> Shape | None:
     return Shape(family, int(config[layers]), int(config[heads]), activation, epsilon, after)
 
 
-class Weights:
-    """Tensors of a safetensors file by their names without the family's prefix, read from the file when asked for."""
+class NamedWeights(ABC):
+    """An encoder's tensors by their names without the family's prefix."""
+
+    @abstractmethod
+    def __contains__(self, name: str) -> bool: ...
+
+    @abstractmethod
+    def __getitem__(self, name: str) -> Floats: ...
+
+    def linear(self, name: str) -> tuple[Floats, Floats]:
+        """A layer's matrix (in, out) and its bias (out,)."""
+        return self[f"{name}.weight"].T, self[f"{name}.bias"]
+
+
+@dataclass(frozen=True)
+class HeldWeights(NamedWeights):
+    """Tensors in memory."""
+
+    arrays: Mapping[str, Floats]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.arrays
+
+    def __getitem__(self, name: str) -> Floats:
+        return self.arrays[name]
+
+
+class Weights(NamedWeights):
+    """Tensors of a safetensors file, read from it when asked for."""
 
     def __init__(self, path: Path) -> None:
         with open(path, "rb") as file:
@@ -114,7 +142,3 @@ class Weights:
 
     def __getitem__(self, name: str) -> Floats:
         return np.ascontiguousarray(self.table(name)[...])
-
-    def linear(self, name: str) -> tuple[Floats, Floats]:
-        """A layer's matrix (in, out) and its bias (out,)."""
-        return self[f"{name}.weight"].T, self[f"{name}.bias"]

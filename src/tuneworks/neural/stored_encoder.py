@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from tuneworks.core.contracts import LoadedBase
 from tuneworks.core.files import sha256_of_bytes, sha256_of_file
-from tuneworks.neural.encoder_files import FOLDER_FILES, load_tokenizer, mask_of, truncated
+from tuneworks.neural.encoder_files import (
+    FOLDER_FILES,
+    load_settings,
+    load_tokenizer,
+    mask_of,
+    token_counts,
+    truncated,
+)
 
 
 class StoredEncoder(LoadedBase):
@@ -33,8 +41,19 @@ class StoredEncoder(LoadedBase):
         made.settings = replace(made.settings, layers=())
         return made
 
+    def reading_network(self) -> Any:
+        """The network with the layers that this base's features are made of."""
+        return self._read(self._files)
+
     def has_mask(self) -> bool:
         return mask_of(load_tokenizer(self._files)) is not None
 
     def truncated(self, values: Sequence[Any]) -> Sequence[bool]:
         return truncated(self._files, values)
+
+    def tokens(self, values: Sequence[Any]) -> Sequence[int]:
+        return token_counts(self._tokenizer, load_settings(self._files), values)
+
+    @cached_property
+    def _tokenizer(self) -> Any:
+        return load_tokenizer(self._files)

@@ -18,6 +18,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM
 from transformers.utils import logging
 
 from tuneworks.neural.devices import device
+from tuneworks.neural.model_folders import refuse_own_code
 from tuneworks.neural.prompts import Prompts
 
 SETTINGS_FILE = "writer.json"
@@ -184,6 +185,7 @@ def load_writer(files: Mapping[str, Path], kind: type[Writer]) -> Writer:
     with tempfile.TemporaryDirectory() as place:
         for name in ("config.json", WEIGHTS_FILE):
             (Path(place) / name).symlink_to(files[name].absolute())
+        refuse_own_code(Path(place))
         model = auto.from_pretrained(
             place, local_files_only=True, trust_remote_code=False, use_safetensors=True, dtype=torch.float32
         )

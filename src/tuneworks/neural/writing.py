@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from tokenizers import Tokenizer
 
+from tuneworks.core.answers import Written
 from tuneworks.core.asking import Examples
 from tuneworks.core.contracts import Head, LoadedBase, Model
 from tuneworks.core.errors import InvalidConfig, UnsuitableData
@@ -37,13 +38,18 @@ class WritingHead(Head):
         writer = self._opened(model)
         transcript = Transcript(writer.tokenizer)
         steps = writer.written([writer.prompts(prompts_of(model, examples)[0])], model.output.size)
+        taken = 0
         while True:
             with torch.inference_mode():
                 step = next(steps, None)
             if step is None:
                 break
-            yield from filter(None, [transcript.add(*step[0])])
-        yield from filter(None, [transcript.end()])
+            taken += step[0][0] >= 0
+            if piece := transcript.add(*step[0]):
+                yield Written(piece, taken)
+                taken = 0
+        if taken:
+            yield Written(transcript.end(), taken)
         return transcript.scores()
 
     def _opened(self, model: Model) -> Writer:

@@ -82,8 +82,14 @@ class LoadedWriter(LoadedBase):
         return encoded(self._reader, texts, units, listener, at_once=TOKENS_AT_ONCE)
 
     def truncated(self, values: Sequence[Any]) -> Sequence[bool]:
-        prompts = Prompts(load_tokenizer(self._files), load_settings(self._files).max_length, self._kind.separator)
-        return [prompts.truncated(value) for value in values]
+        return [self._prompts.truncated(value) for value in values]
+
+    def tokens(self, values: Sequence[Any]) -> Sequence[int]:
+        return [len(self._prompts(value)) for value in values]
+
+    @cached_property
+    def _prompts(self) -> Prompts:
+        return Prompts(load_tokenizer(self._files), load_settings(self._files).max_length, self._kind.separator)
 
 
 def _in_package(name: str, package: Package, listener: Listener) -> Path:

@@ -133,7 +133,7 @@ class RayRunner(Runner):
 
     def _placed(self, workspace: Workspace, run: Run) -> list[RayHand]:
         """The processes of a run; where there are several, each knows its seat."""
-        size, words = run.config.processes, (str(workspace.root), run.id)
+        size, words = run.config.processes, (workspace.address, run.id)
         threads = max(1, int(os.environ.get(THREADS[0]) or len(os.sched_getaffinity(0))) // size)
         port = _free_port()
         variables = dict.fromkeys(THREADS, str(threads))

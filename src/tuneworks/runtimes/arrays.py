@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from tuneworks.core.asking import Examples
@@ -13,9 +12,6 @@ class Arrays(Runtime):
     """The head answers in the calling thread."""
 
     runs = ("arrays",)
-
-    def compile(self, model: Model) -> Mapping[str, bytes]:
-        return {}
 
     def run(self, model: Model, examples: Examples) -> Any:
         return model.head.scores(model, examples)

@@ -1,8 +1,7 @@
-"""Runs encoders by their int8 graphs with onnxruntime: no torch needed."""
+"""Runs encoders by their graphs with onnxruntime, tuned ones too, in int8 or float32: no torch needed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from tuneworks.core.asking import Examples
@@ -13,9 +12,7 @@ class Onnx(Runtime):
     """The head answers in the calling thread; the bases run their graphs."""
 
     runs = ("arrays", "onnx")
-
-    def compile(self, model: Model) -> Mapping[str, bytes]:
-        return {}
+    forms = ("int8", "float32")
 
     def run(self, model: Model, examples: Examples) -> Any:
         return model.head.scores(model, examples)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -15,9 +14,7 @@ class Torch(Runtime):
     """The head answers, without gradients."""
 
     runs = ("arrays", "onnx", "torch")
-
-    def compile(self, model: Model) -> Mapping[str, bytes]:
-        return {}
+    alone = True
 
     def run(self, model: Model, examples: Examples) -> Any:
         with torch.inference_mode():

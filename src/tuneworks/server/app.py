@@ -2,42 +2,106 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
 from tuneworks import __version__
 from tuneworks.core.workspace import Workspace
+from tuneworks.flows.answering import close_answering
 from tuneworks.flows.prediction_log import close_prediction_log
-from tuneworks.server import problems
+from tuneworks.flows.usage import close_meter
+from tuneworks.server import problems, security
+from tuneworks.server.access import PUBLIC
+from tuneworks.server.description import describe
+from tuneworks.server.dialects import SpeakTheirDialect
+from tuneworks.server.idempotency import KeepReplies
+from tuneworks.server.journal import Journal
 from tuneworks.server.languages import SpeakTheirLanguage
 from tuneworks.server.limits import BoundBodies
-from tuneworks.server.routes import deployments, health, predictions, records, runs
+from tuneworks.server.marks import MarkAnswers
+from tuneworks.server.predicting import Predict
+from tuneworks.server.routes import (
+    audit,
+    deployments,
+    explanations,
+    health,
+    inference_protocol,
+    jobs,
+    keys,
+    metrics,
+    openai,
+    predictions,
+    records,
+    releases,
+    runs,
+    usage,
+)
+from tuneworks.server.sharing import Sharing
+from tuneworks.server.tracing import tracing_asked_for
+from tuneworks.server.watching import WatchRequests
 
 ABOUT = (
     "Ask deployed models, tell them what was true, and see where every answer came from.\n\n"
     "向已部署的模型提问，告知正确答案，并查看每个答案的来源。"
 )
 
+ROUTES = (
+    health,
+    metrics,
+    deployments,
+    explanations,
+    releases,
+    predictions,
+    records,
+    runs,
+    jobs,
+    inference_protocol,
+    openai,
+    keys,
+    usage,
+    audit,
+)
 
-def create_app(workspace: Workspace) -> FastAPI:
-    """The application; its documentation is ``/openapi.json`` alone, since pages of it would load from the internet."""
+
+def create_app(workspace: Workspace, *, hosts: Collection[str] = (), proxies: Collection[str] = ()) -> FastAPI:
+    """The application; ``hosts`` and ``proxies``: see ``security.install``.
+
+    Its documentation is ``/openapi.json`` alone, since pages of it would load from the internet.
+    """
     app = FastAPI(
         title="Tuneworks", version=__version__, description=ABOUT, docs_url=None, redoc_url=None, lifespan=_lifespan
     )
     app.state.workspace = workspace
     app.state.stopping = False
     problems.install(app)
+    app.add_middleware(Predict, workspace=workspace)
+    app.add_middleware(KeepReplies, workspace=workspace)
     app.add_middleware(BoundBodies)
+    security.install(app, hosts=hosts, proxies=proxies)
     app.add_middleware(SpeakTheirLanguage)
-    for routes in (health, deployments, predictions, records, runs):
+    app.state.journal, app.state.sharing = Journal(), Sharing(workspace.root / "figures")
+    app.add_middleware(SpeakTheirDialect)
+    app.add_middleware(WatchRequests, journal=app.state.journal)
+    app.add_middleware(MarkAnswers)
+    for routes in ROUTES:
         app.include_router(routes.router)
+    describe(app, PUBLIC)
     return app
 
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """On the way out, what is pending is written."""
+    """On the way out, what is pending is answered and written."""
+    app.state.journal.begin()
+    app.state.sharing.begin()
+    tracing = tracing_asked_for()
     yield
+    close_answering(app.state.workspace)
     close_prediction_log(app.state.workspace)
+    close_meter(app.state.workspace)
+    if tracing is not None:
+        tracing.end()
+    app.state.sharing.end()
+    app.state.journal.end()

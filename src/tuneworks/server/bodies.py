@@ -57,16 +57,17 @@ class FeedbackRequest:
 
 @dataclass(frozen=True)
 class Served:
-    """A deployment with its champion's label, such as ``tickets@3``."""
+    """A deployment with its champion's label, such as ``tickets@3``, and its challenger's where it tries one."""
 
     deployment: Deployment
     champion: str
     previous: tuple[str, ...]
+    challenger: str | None = None
 
 
 @dataclass(frozen=True)
 class Health:
-    """The server answers; the versions its deployments serve."""
+    """The server answers; the versions its deployments serve, told to callers with a key."""
 
     status: str
     version: str
@@ -75,7 +76,10 @@ class Health:
 
 @dataclass(frozen=True)
 class Problem:
-    """An error (RFC 9457): ``code`` is stable; ``detail`` says what is wrong, ``hint`` what to do."""
+    """An error (RFC 9457): ``code`` is stable; ``detail`` says what is wrong, ``hint`` what to do.
+
+    ``request_id`` is what the answer's ``X-Request-Id`` says too.
+    """
 
     type: str
     title: str
@@ -84,6 +88,7 @@ class Problem:
     code: str
     hint: str
     errors: tuple[Mapping[str, str], ...] = field(default=())
+    request_id: str = ""
 
 
 PREDICT_EXAMPLES = {

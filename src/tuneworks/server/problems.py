@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import traceback
 from http import HTTPStatus
@@ -14,12 +15,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from tuneworks.core.errors import TuneworksError
+from tuneworks.core.errors import InvalidInput, NotFound, TuneworksError, Unauthenticated
 from tuneworks.core.records import to_plain
+from tuneworks.core.requests import new_request_id, request_id, working_for
 from tuneworks.core.text import Text, language
 from tuneworks.server.bodies import Problem
 from tuneworks.server.languages import chosen_language
-from tuneworks.server.limits import MOST_BYTES
+from tuneworks.server.limits import most_bytes
 
 MEDIA_TYPE = "application/problem+json"
 MOST_ERRORS = 20
@@ -30,11 +32,17 @@ TITLES = {
     "InvalidConfig": Text("A setting does not fit", "设置不合适"),
     "NotFound": Text("Not found", "未找到"),
     "Conflict": Text("Changed by somebody else", "已被他人更改"),
+    "Unauthenticated": Text("A key is needed", "需要密钥"),
+    "Forbidden": Text("Not allowed", "无权访问"),
+    "Misdirected": Text("Another host is asked", "请求的主机不符"),
+    "TooManyRequests": Text("Too many requests", "请求过多"),
     "MissingExtra": Text("An optional package is not installed", "缺少可选软件包"),
     "BrokenSeal": Text("The model is not what was tuned", "模型与微调结果不符"),
     "RunStopped": Text("The run was stopped", "运行已停止"),
     "RunFailed": Text("The run failed", "运行失败"),
     "Unavailable": Text("Not available now", "暂时不可用"),
+    "Overloaded": Text("Too much is asked at once", "请求过载"),
+    "TooLate": Text("The time given has passed", "已超过给定时间"),
     "InternalError": Text("An error in the server", "服务器内部错误"),
 }
 WANTED = {
@@ -54,6 +62,10 @@ WANTED = {
     "int_parsing": Text("must be a whole number", "应为整数"),
     "greater_than_equal": Text("is too small", "过小"),
     "less_than_equal": Text("is too large", "过大"),
+    "extra_forbidden": Text("is not supported", "不受支持"),
+    "unexpected_keyword_argument": Text("is not supported", "不受支持"),
+    "too_short": Text("is too short", "过短"),
+    "too_long": Text("is too long", "过长"),
 }
 MISFIT = Text("does not fit", "不符合要求")
 FIELD_HINT = Text(
@@ -70,14 +82,16 @@ def install(app: FastAPI) -> None:
     """Answer every error of the app as a problem."""
     app.add_exception_handler(TuneworksError, _tuneworks)
     app.add_exception_handler(RequestValidationError, _validation)
-    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(HTTPException, http_problem)
     app.add_exception_handler(Exception, _bug)
 
 
 def problem(status: int, code: str, detail: Text, hint: Text, errors: tuple[dict[str, str], ...] = ()) -> JSONResponse:
     """A problem in the language of the request."""
     title = str(TITLES.get(code, Text(HTTPStatus(status).phrase, HTTPStatus(status).phrase)))
-    made = Problem(f"urn:tuneworks:error:{code}", title, status, str(detail), code, str(hint), errors)
+    made = Problem(
+        f"urn:tuneworks:error:{code}", title, status, str(detail), code, str(hint), errors, request_id() or ""
+    )
     return JSONResponse(to_plain(made), status_code=status, media_type=MEDIA_TYPE)
 
 
@@ -92,8 +106,42 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
+def answer_to(error: TuneworksError) -> JSONResponse:
+    """The problem that an error is, with the headers that go with its status."""
+    made = problem(error.http_status, error.code, error.problem, error.fix, getattr(error, "errors", ()))
+    if isinstance(error, Unauthenticated):
+        made.headers["www-authenticate"] = "Bearer"
+    if retry_seconds := getattr(error, "retry_seconds", None):
+        made.headers["retry-after"] = str(math.ceil(retry_seconds))
+    if methods := getattr(error, "methods", None):
+        made.headers["allow"] = methods
+    return made
+
+
+def nothing_at(path: str) -> NotFound:
+    """The error of a path that no route has."""
+    return NotFound(
+        Text(f"There is nothing at {path}.", f"{path} 不存在。"),
+        Text("The routes are listed in /openapi.json.", "所有接口见 /openapi.json。"),
+    )
+
+
+class WrongMethod(InvalidInput):
+    """A path that does not take the method."""
+
+    http_status = 405
+    code = InvalidInput.__name__  # type: ignore[assignment]
+
+    def __init__(self, path: str, method: str, methods: str) -> None:
+        super().__init__(
+            Text(f"{path} does not take {method}.", f"{path} 不支持 {method}。"),
+            Text(f"Use: {methods}", f"请使用：{methods}"),
+        )
+        self.methods = methods
+
+
 async def _tuneworks(request: Request, error: Any) -> Response:
-    return problem(error.http_status, error.code, error.problem, error.fix)
+    return answer_to(error)
 
 
 async def _validation(request: Request, error: Any) -> Response:
@@ -109,28 +157,19 @@ async def _validation(request: Request, error: Any) -> Response:
     return problem(422, "InvalidInput", detail, FIELD_HINT, errors)
 
 
-async def _http(request: Request, error: Any) -> Response:
+async def http_problem(request: Request, error: Any) -> Response:
+    """What a status without an error of ours means here."""
     path = request.url.path
     if error.status_code == 404:
-        return problem(
-            404,
-            "NotFound",
-            Text(f"There is nothing at {path}.", f"{path} 不存在。"),
-            Text("The routes are listed in /openapi.json.", "所有接口见 /openapi.json。"),
-        )
+        return answer_to(nothing_at(path))
     if error.status_code == 405:
-        allowed = (error.headers or {}).get("Allow", "")
-        return problem(
-            405,
-            "InvalidInput",
-            Text(f"{path} does not take {request.method}.", f"{path} 不支持 {request.method}。"),
-            Text(f"Use: {allowed}", f"请使用：{allowed}"),
-        )
+        return answer_to(WrongMethod(path, request.method, (error.headers or {}).get("Allow", "")))
     if error.status_code == 413:
+        most = most_bytes(path) // 2**20
         return problem(
             413,
             "InvalidInput",
-            Text(f"The body is larger than {MOST_BYTES // 2**20} MiB.", f"请求体超过 {MOST_BYTES // 2**20} MiB。"),
+            Text(f"The body is larger than {most} MiB.", f"请求体超过 {most} MiB。"),
             Text("Send fewer rows at a time.", "请减少每次发送的行数。"),
         )
     if error.status_code == 400:
@@ -140,8 +179,9 @@ async def _http(request: Request, error: Any) -> Response:
 
 async def _bug(request: Request, error: Exception) -> Response:
     traceback.print_exception(error, file=sys.stderr)
-    with language(chosen_language(request.scope)):
-        return problem(
+    id = request.scope.get("state", {}).get("request_id") or new_request_id()
+    with language(chosen_language(request.scope)), working_for(id):
+        made = problem(
             500,
             "InternalError",
             Text(
@@ -152,6 +192,8 @@ async def _bug(request: Request, error: Exception) -> Response:
                 "The server's output has the details. Nothing was answered.", "详情见服务器输出。本次请求未得到答案。"
             ),
         )
+    made.headers["x-request-id"] = id
+    return made
 
 
 def _not_json(reason: str) -> JSONResponse:

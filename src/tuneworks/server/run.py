@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
+import gc
 import signal
 import socket
+import ssl
 from collections.abc import Callable
-from contextlib import suppress
 
-from granian.constants import Interfaces
-from granian.server.embed import Server
+import uvloop
+from fastapi import FastAPI
 
-from tuneworks.core.errors import InvalidConfig, Unavailable
 from tuneworks.core.events import Listener, silent, tell
 from tuneworks.core.text import Text
 from tuneworks.core.workspace import Workspace
+from tuneworks.flows.keys import first_token
 from tuneworks.flows.warm import warm
 from tuneworks.server.app import create_app
+from tuneworks.server.exposure import LOOPBACK_ALONE, Exposure
+from tuneworks.server.listening import Listening
+from tuneworks.server.ports import bound
 
-LOOK_EVERY_SECONDS = 0.02
-CONNECT_SECONDS = 0.5
+JOINED = Text(
+    "Another server of this workspace listens there too; each answers a part of the requests.",
+    "本工作区的另一个服务也在监听该端口；两者各自响应一部分请求。",
+)
 
 
 def serve(
@@ -30,81 +35,53 @@ def serve(
     workspace: Workspace | None = None,
     ready: Callable[[str], None] | None = None,
     listener: Listener = silent,
+    exposure: Exposure = LOOPBACK_ALONE,
 ) -> None:
     """Answer HTTP requests until Ctrl-C or SIGTERM; ``ready`` is called with the URL once they are accepted.
 
-    Port 0 means any free one.
+    Port 0 means any free one. Raises ``InvalidConfig`` where others could listen in (``exposure``).
     """
-    _loopback_only(host)
-    port = port or _any_port(host)
-    _free(host, port)
+    exposed = exposure.checked(host)
+    tls = exposed.tls()
     workspace = workspace or Workspace.open()
-    warm(workspace, listener=listener)
-    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-    app = create_app(workspace)
-    server = Server(app, host, port, interface=Interfaces.ASGI, log_enabled=False, websockets=False)
-
-    def stop() -> None:
-        app.state.stopping = True  # streams of events end themselves: the server waits for what it still answers
-        server.stop()
-
-    asyncio.run(_until_told(server, stop, host, port, lambda: ready(url) if ready else None))
+    with bound(host, port, workspace.root / "ports") as port_held:
+        first_token(workspace)
+        _renew(workspace, listener)
+        warm(workspace, listener=listener)
+        if port_held.shared:
+            tell(listener, "joined", JOINED)
+        named = f"[{host}]" if ":" in host else host
+        url = f"{'https' if tls else 'http'}://{named}:{port_held.number}"
+        app = create_app(workspace, hosts=exposed.hosts, proxies=exposed.proxies)
+        gc.freeze()  # what is loaded now stays: the collector need not look at it again and again
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_until_told(app, port_held.listener, tls, lambda: ready(url) if ready else None))
     tell(listener, "stopped", Text("The server has stopped.", "服务已停止。"))
 
 
 async def _until_told(
-    server: Server, stop: Callable[[], None], host: str, port: int, ready: Callable[[], None]
+    app: FastAPI, listener: socket.socket, tls: ssl.SSLContext | None, ready: Callable[[], None]
 ) -> None:
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop)
-    announcing = loop.create_task(_announce(host, port, ready))
-    try:
-        await server.serve()
-    finally:
-        announcing.cancel()
+    """Answer until the first signal; then answer what was asked and go. A second signal ends the waiting."""
+    loop, told = asyncio.get_running_loop(), asyncio.Event()
+    async with app.router.lifespan_context(app):
+        listening = Listening(listener, app, tls)
+
+        def stop() -> None:
+            if told.is_set():
+                listening.hurry()
+            app.state.stopping = True  # streams of events end themselves: the server waits for what it still answers
+            told.set()
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop)
+        await listening.begin()
+        ready()
+        await told.wait()
+        await listening.drain()
 
 
-async def _announce(host: str, port: int, ready: Callable[[], None]) -> None:
-    """Wait until the port takes connections, then say so."""
-    while True:
-        with suppress(OSError):
-            _, writer = await asyncio.open_connection(host, port)
-            writer.close()
-            break
-        await asyncio.sleep(LOOK_EVERY_SECONDS)
-    ready()
-
-
-def _loopback_only(host: str) -> None:
-    with suppress(ValueError):
-        if host == "localhost" or ipaddress.ip_address(host).is_loopback:
-            return
-    raise InvalidConfig(
-        Text(
-            f"The server does not listen on {host!r}: it has no login yet, so anybody in the network could use it.",
-            f"服务不会监听 {host!r}：目前尚无登录功能，网络中的任何人都可能使用它。",
-        ),
-        Text(
-            "Use --host 127.0.0.1 and let a reverse proxy with a login of its own pass requests on.",
-            "请使用 --host 127.0.0.1，并通过带登录功能的反向代理转发请求。",
-        ),
-    )
-
-
-def _any_port(host: str) -> int:
-    with socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET) as held:
-        return int(held.getsockname()[1])
-
-
-def _free(host: str, port: int) -> None:
-    if not 1 <= port <= 65535:
-        raise InvalidConfig(
-            Text(f"{port} is not a port.", f"{port} 不是有效端口。"),
-            Text("Choose one from 1 to 65535: --port 8765", "请选择 1 至 65535 之间的端口：--port 8765"),
-        )
-    with suppress(OSError), socket.create_connection((host, port), CONNECT_SECONDS):
-        raise Unavailable(
-            Text(f"Port {port} on {host} is taken by another program.", f"{host} 的端口 {port} 已被其他程序占用。"),
-            Text(f"Choose another: --port {port + 1}", f"请换一个端口：--port {port + 1}"),
-        )
+def _renew(workspace: Workspace, listener: Listener) -> None:
+    """Encrypt anew what is stored in clear, or under an older key."""
+    if renewed := workspace.store.renew():
+        tell(listener, "renewed", Text(f"Encrypted anew: {renewed} records.", f"已重新加密 {renewed} 条记录。"))

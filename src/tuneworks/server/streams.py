@@ -39,7 +39,7 @@ def _begun(workspace: Workspace, name: str, row: Any, keys: Sequence[str] | None
 
 async def _events(workspace: Workspace, label: str, pieces: Generator[str, None, Prediction]) -> AsyncIterator[str]:
     try:
-        while isinstance(made := await run_in_threadpool(_next, pieces), str):
+        while isinstance(made := await run_in_threadpool(next_piece, pieces), str):
             yield event("piece", made)
         await prediction_log_of(workspace).append_async([made])
         yield event("prediction", Predicted(made.id, made.answer, label, made.milliseconds, made.key))
@@ -48,7 +48,7 @@ async def _events(workspace: Workspace, label: str, pieces: Generator[str, None,
         yield f"event: problem\ndata: {bytes(told.body).decode()}\n\n"
 
 
-def _next(pieces: Generator[str, None, Prediction]) -> str | Prediction:
+def next_piece(pieces: Generator[str, None, Prediction]) -> str | Prediction:
     """The next piece, or the prediction where there is none."""
     try:
         return next(pieces)

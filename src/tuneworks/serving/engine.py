@@ -1,49 +1,68 @@
-"""Models kept in memory: opened once, their seal checked, asked in bounded batches by any number of threads."""
+"""Models kept in memory: opened once, their seal checked, asked in bounded batches by any number of threads.
+
+Opening a model keeps nobody waiting but those who ask for that model. Past the memory budget the one that was asked
+longest ago goes; who is asking it meanwhile keeps it to the end.
+"""
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Generator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from tuneworks.core import registry
 from tuneworks.core.answers import Answer
 from tuneworks.core.asking import Examples, Row, Task
 from tuneworks.core.contracts import Model, Runtime
-from tuneworks.core.errors import NotFound
+from tuneworks.core.errors import InvalidConfig, NotFound
+from tuneworks.core.memory import MEGABYTE, released, whole_megabytes
+from tuneworks.core.stages import stage
 from tuneworks.core.text import Text
 from tuneworks.core.types import ModelVersion, Served
+from tuneworks.core.wanted import go_on_if_wanted
 from tuneworks.core.workspace import Workspace
-from tuneworks.serving import seal
+from tuneworks.serving import compiled, seal
+from tuneworks.serving.contents import must_be_data
 from tuneworks.serving.folders import materialise
 from tuneworks.serving.inputs import check_rows
 from tuneworks.serving.loaded import open_model
 
 BATCH_ROWS = 256
-KEPT_MODELS = 4
+BUDGET = "TUNEWORKS_MODEL_MEGABYTES"
+SHARE_OF_MEMORY = 0.5
+UNKNOWN_MEMORY = 4096.0
+Key = tuple[str, str, tuple[tuple[str, str], ...]]
 _making = threading.Lock()
 
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """An opened model, the task that asks it and the runtime that runs it, one thread in ``turn`` after another."""
+    """An opened model, the task that asks it and the runtime that runs it; as many ask at once as have ``turn``.
+
+    ``bytes``: those of its files.
+    """
 
     version: ModelVersion
     model: Model
     task: Task
     runtime: Runtime
-    turn: Any = field(default_factory=threading.Lock)
+    turn: Any
+    bytes: int
 
     def run(self, rows: Sequence[Row]) -> tuple[list[Any], list[Answer]]:
         """Score arrays and answers of at most ``BATCH_ROWS`` checked rows."""
         spec = self.model.spec
         examples = self.task.examples(spec, rows)
         with self.turn:
-            scores = self.runtime.run(self.model, examples)
-        return list(scores), self.task.decode(spec, scores, examples)
+            go_on_if_wanted()
+            with stage("infer"):
+                scores = self.runtime.run(self.model, examples)
+        with stage("decode"):
+            return list(scores), self.task.decode(spec, scores, examples)
 
     def stream(self, row: Row) -> Generator[str, None, Answer]:
         """Pieces of the text written for a checked row; returns the answer. Between pieces others have their turn."""
@@ -62,42 +81,68 @@ class LoadedModel:
         return self.task.decode(self.model.spec, [scores], examples)[0]
 
 
-class Engine:
-    """Answers rows by served versions; keeps the ``KEPT_MODELS`` last used models open."""
+@dataclass
+class _Held:
+    """Models in memory by their key, the one asked last at the end; and those that are being opened."""
 
-    def __init__(self, workspace: Workspace) -> None:
+    models: OrderedDict[Key, LoadedModel] = field(default_factory=OrderedDict)
+    opening: dict[Key, Future[LoadedModel]] = field(default_factory=dict)
+    lock: Any = field(default_factory=threading.Lock)
+
+
+class Engine:
+    """Answers rows by served versions; keeps those asked last open, within ``megabytes`` of files."""
+
+    def __init__(self, workspace: Workspace, megabytes: float | None = None) -> None:
         self._workspace = workspace
-        self._open: OrderedDict[tuple[str, str], LoadedModel] = OrderedDict()
-        self._opening = threading.RLock()
+        self._budget = (megabytes or _budget()) * MEGABYTE
+        self._held = _Held()
 
     def model(self, served: Served) -> LoadedModel:
         """The model, opened and its seal checked on first use; raises ``NotFound`` or ``BrokenSeal``."""
-        key = (served.version_id, served.runtime)
-        with self._opening:
-            found = self._open.get(key) or self.reopen(served)
-            self._open.move_to_end(key)
-            return found
+        held, key = self._held, _key(served)
+        with held.lock:
+            if found := held.models.get(key):
+                held.models.move_to_end(key)
+                return found
+            first = key not in held.opening
+            opening = held.opening.setdefault(key, Future())
+        return self._opened(served, opening) if first else opening.result()
+
+    def is_open(self, served: Served) -> bool:
+        """Whether the model is in memory, so that asking it waits for nothing."""
+        return _key(served) in self._held.models
+
+    def holds(self) -> tuple[int, int]:
+        """How many models are in memory, and the bytes of their files."""
+        with self._held.lock:
+            models = list(self._held.models.values())
+        return len(models), sum(loaded.bytes for loaded in models)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the memory budget is not used up."""
+        return self.holds()[1] < self._budget
 
     def prepare(self, version: ModelVersion, runtime: str) -> Served:
-        """The version opened, its seal checked by running it, and compiled where the runtime compiles."""
-        with self._opening:
-            served = Served(version.id, runtime)
-            loaded = self.reopen(served)
-            compiled = loaded.runtime.compile(loaded.model)
-            if compiled:
-                blobs = {file: self._workspace.blobs.write(data) for file, data in compiled.items()}
-                served = Served(version.id, runtime, blobs)
-                self.reopen(served)
-            return served
+        """The version opened as it is, its seal checked by running it."""
+        served = Served(version.id, runtime)
+        self.reopen(served)
+        return served
 
     def reopen(self, served: Served) -> LoadedModel:
         """The model opened from its folder with its seal checked now, whatever was in memory before."""
-        with self._opening:
-            loaded = self._load(served)
-            self._open[served.version_id, served.runtime] = loaded
-            while len(self._open) > KEPT_MODELS:
-                self._open.popitem(last=False)
-            return loaded
+        loaded = self._load(served)
+        self._keep(_key(served), loaded)
+        return loaded
+
+    def forget(self, served: Served) -> None:
+        """Let the model go, if it is in memory."""
+        with self._held.lock:
+            gone = self._held.models.pop(_key(served), None)
+        if gone is not None:
+            del gone
+            released()
 
     def answer(self, served: Served, rows: Sequence[Any]) -> tuple[list[Any], list[Answer]]:
         """One score array and one answer a row, in order; raises ``InvalidInput`` naming row and column."""
@@ -116,21 +161,71 @@ class Engine:
         loaded = self.model(served)
         return loaded.stream(check_rows(loaded.task, loaded.model.spec, [row])[0])
 
+    def _opened(self, served: Served, opening: Future[LoadedModel]) -> LoadedModel:
+        """The model as this thread opens it, for itself and all who wait for the same."""
+        try:
+            loaded = self.reopen(served)
+        except BaseException as error:
+            opening.set_exception(error)
+            raise
+        else:
+            opening.set_result(loaded)
+        finally:
+            with self._held.lock:
+                del self._held.opening[_key(served)]
+        return loaded
+
+    def _keep(self, key: Key, loaded: LoadedModel) -> None:
+        """Put the model among those in memory; past the budget those asked longest ago go."""
+        gone = []
+        with self._held.lock:
+            models = self._held.models
+            models[key] = loaded
+            models.move_to_end(key)
+            while len(models) > 1 and sum(one.bytes for one in models.values()) > self._budget:
+                gone.append(models.popitem(last=False))
+        if gone:
+            gone.clear()
+            released()
+
     def _load(self, served: Served) -> LoadedModel:
         version = _version(self._workspace, served.version_id)
         runtime = registry.load("runtimes", served.runtime)()
         folder = materialise(self._workspace, version)
-        self._place(served, folder)
-        seal.verify_manifest(folder, served.compiled)
-        model = open_model(folder)
-        seal.verify_golden(model, runtime)
-        return LoadedModel(version, model, registry.load("tasks", model.spec.task or "")(), runtime)
+        seal.verify_manifest(folder)
+        seal.verify_record(folder, version)
+        must_be_data(folder)
+        files, beside = {}, None
+        if served.compiled:
+            beside = compiled.laid_out(self._workspace, version, served)
+            files = compiled.verify_files(beside, served.compiled)
+        model = open_model(folder, files)
+        seal.verify_golden(model, runtime, beside)
+        size = sum(path.stat().st_size for path in (*folder.rglob("*"), *files.values()) if path.is_file())
+        task = registry.load("tasks", model.spec.task or "")()
+        return LoadedModel(version, model, task, runtime, _turns(runtime), size)
 
-    def _place(self, served: Served, folder: Path) -> None:
-        """The runtime's compiled files, laid into the folder where they are missing."""
-        for name, blob in served.compiled.items():
-            if not (folder / name).exists():
-                self._workspace.blobs.copy_to(blob, folder / name)
+
+def _turns(runtime: Runtime) -> Any:
+    """Held by a thread that asks: one at a time where a call takes all cores, else one a core."""
+    return threading.BoundedSemaphore(1 if runtime.alone else os.cpu_count() or 1)
+
+
+def _key(served: Served) -> Key:
+    return served.version_id, served.runtime, tuple(sorted(served.compiled.items()))
+
+
+def _budget() -> float:
+    """Megabytes that models may take: what the environment says, else half of the memory there is."""
+    stated = os.environ.get(BUDGET)
+    if stated is None:
+        return SHARE_OF_MEMORY * (whole_megabytes() or UNKNOWN_MEMORY)
+    if stated.isdigit() and int(stated):
+        return float(stated)
+    raise InvalidConfig(
+        Text(f"{BUDGET} is {stated!r}.", f"{BUDGET} 为 {stated!r}。"),
+        Text("Set it to a whole number of megabytes, or leave it out.", "请设为整数（单位 MB），或不设置。"),
+    )
 
 
 def engine_of(workspace: Workspace) -> Engine:

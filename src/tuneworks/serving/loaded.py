@@ -17,8 +17,11 @@ from tuneworks.core.types import BaseUse, Output, TaskSpec
 CARD = "tuneworks.json"
 
 
-def open_model(folder: Path) -> Model:
-    """The model in a materialised folder; raises ``BrokenSeal`` where ``tuneworks.json`` is missing or unreadable."""
+def open_model(folder: Path, compiled: Mapping[str, Path] | None = None) -> Model:
+    """The model in a materialised folder; raises ``BrokenSeal`` where ``tuneworks.json`` is missing or unreadable.
+
+    ``compiled``: files of a runtime that lie elsewhere, by the names they would have in the folder.
+    """
     try:
         card = json.loads((folder / CARD).read_text(encoding="utf-8"))
         uses = tuple(from_plain(BaseUse, use) for use in card["bases"])
@@ -33,7 +36,7 @@ def open_model(folder: Path) -> Model:
             ),
         ) from error
     files = {str(path.relative_to(folder)): path for path in folder.rglob("*") if path.is_file()}
-    return assemble(Asked(spec, output, method), uses, files, folder)
+    return assemble(Asked(spec, output, method), uses, {**files, **(compiled or {})}, folder)
 
 
 @dataclass(frozen=True)

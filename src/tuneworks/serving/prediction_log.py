@@ -9,6 +9,7 @@ from concurrent.futures import Future
 
 from tuneworks.core.errors import Unavailable
 from tuneworks.core.keeping import Store
+from tuneworks.core.meters import LOG_FLUSHES, LOGGED, count
 from tuneworks.core.text import Text
 from tuneworks.core.types import Prediction
 
@@ -27,21 +28,14 @@ class PredictionLog:
 
     def append(self, predictions: Sequence[Prediction]) -> None:
         """Log predictions and wait until they are on disk; raises what the store raised."""
-        self._enqueue(predictions).result()
+        self.begin(predictions).result()
 
     async def append_async(self, predictions: Sequence[Prediction]) -> None:
         """The same for a server's event loop."""
-        await asyncio.wrap_future(self._enqueue(predictions))
+        await asyncio.wrap_future(self.begin(predictions))
 
-    def close(self) -> None:
-        """Write what is pending, then stop; later calls are refused."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify()
-        if self._writer is not None:
-            self._writer.join()
-
-    def _enqueue(self, predictions: Sequence[Prediction]) -> Future[None]:
+    def begin(self, predictions: Sequence[Prediction]) -> Future[None]:
+        """The same without waiting: done once they are on disk."""
         done: Future[None] = Future()
         with self._changed:
             if self._closed:
@@ -52,6 +46,14 @@ class PredictionLog:
             self._pending.append((list(predictions), done))
             self._changed.notify()
         return done
+
+    def close(self) -> None:
+        """Write what is pending, then stop; later calls are refused."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+        if self._writer is not None:
+            self._writer.join()
 
     def _write_groups(self) -> None:
         while group := self._next_group():
@@ -76,6 +78,8 @@ class PredictionLog:
                 for entry in group:
                     self._write([entry])
         else:
+            count(LOG_FLUSHES)
+            count(LOGGED, amount=sum(len(predictions) for predictions, _ in group))
             for _, done in group:
                 _tell(done, None)
 

@@ -1,4 +1,8 @@
-"""The seal of a model folder: every file's hash, and golden inputs whose outputs must come out again."""
+"""The seal of a model folder: every file's hash, what is asked of it, and golden inputs whose outputs must come out.
+
+A folder in a workspace is held against the version's record too, so that a change is found even where the manifest was
+written anew. What a runtime compiled lies beside it (``compiled``) under a seal of its own.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,10 @@ from tuneworks.core.asking import Row
 from tuneworks.core.contracts import Model, Runtime
 from tuneworks.core.errors import BrokenSeal
 from tuneworks.core.files import sha256_of_file, write_atomically
+from tuneworks.core.records import from_plain, to_plain
 from tuneworks.core.text import Text
+from tuneworks.core.types import ModelVersion, TaskSpec
+from tuneworks.serving.loaded import CARD
 from tuneworks.serving.pictures import beside, image_columns, named
 from tuneworks.statistics.shapes.shape import shape_of
 
@@ -22,6 +29,8 @@ MANIFEST = "manifest.json"
 GOLDEN = "golden.json"
 PICTURES = "golden"
 TOLERANCE = 1e-3  # relative to the output's scale: above rounding of other batch sizes, below any change that matters
+MISSING, CHANGED = Text("is missing", "缺失"), Text("was changed since the folder was sealed", "在封存之后被改动")
+FOREIGN = Text("is no part of it", "不是其组成文件")
 AGAIN = Text(
     "The folder is a copy: delete it and deploy the version again; its parts are kept in the workspace.",
     "该文件夹只是副本：请删除它并重新部署该版本，其组成文件保存在工作区中。",
@@ -33,7 +42,7 @@ def make(model: Model, runtime: Runtime, rows: Sequence[Row], scores: Sequence[A
     kept = _run(model, runtime, rows) if scores is None else scores
     for name, path in named(rows).items():
         write_atomically(model.folder / PICTURES / name, path.read_bytes())
-    write_golden(model.folder, rows, kept, labels=model.spec.labels)
+    write_atomically(model.folder / GOLDEN, golden(rows, kept, model.spec))
     verify_golden(model, runtime)
     write_manifest(model.folder)
 
@@ -47,59 +56,72 @@ def write_manifest(folder: Path) -> None:
     write_atomically(folder / MANIFEST, _json({"files": files}))
 
 
-def verify_manifest(folder: Path, compiled: Mapping[str, str] | None = None) -> None:
-    """Raise ``BrokenSeal`` naming the first file that is missing, extra or changed.
-
-    ``compiled``: files a runtime added since, name -> SHA-256.
-    """
+def verify_manifest(folder: Path) -> None:
+    """Raise ``BrokenSeal`` naming the first file that is missing, extra or changed."""
     listed = _read(folder, MANIFEST).get("files", {})
-    listed = listed | {name: {"sha256": sha256} for name, sha256 in (compiled or {}).items()}
     present = set(_files(folder))
     for name in sorted(set(listed) - present):
-        raise _broken(folder, name, Text("is missing", "缺失"))
+        raise _broken(folder, name, MISSING)
     for name in sorted(present - set(listed)):
         raise _broken(folder, name, Text("is not in the manifest", "不在清单中"))
     for name in sorted(present):
         if _changed(folder / name, listed[name]):
-            raise _broken(folder, name, Text("was changed since the folder was sealed", "在封存之后被改动"))
+            raise _broken(folder, name, CHANGED)
 
 
-def golden(
-    rows: Sequence[Row], scores: Iterable[Any], labels: Sequence[str] = (), tolerance: float = TOLERANCE
-) -> bytes:
-    """The bytes of ``golden.json``: inputs, the scores they gave, the label order, and how far a rerun may differ."""
+def verify_record(folder: Path, version: ModelVersion) -> None:
+    """Raise ``BrokenSeal`` where a verified manifest, or the card in the folder, is not what the version's record says.
+
+    A version's parts are blobs, whose ids are their SHA-256.
+    """
+    listed = _read(folder, MANIFEST).get("files", {})
+    for name in sorted({*version.parts, *listed} - {CARD}):
+        if name not in listed or name not in version.parts:
+            raise _broken(
+                folder, name, MISSING if name in version.parts else Text("is no part of it", "不是其组成文件")
+            )
+        if listed[name]["sha256"] != version.parts[name]:
+            raise _broken(folder, name, CHANGED)
+    stated = {name: value for name, value in _read(folder, CARD).items() if name != "format"}
+    if found := _differing(_known(folder, CARD, ModelVersion, {**stated, "parts": version.parts}), version):
+        raise _broken(folder, CARD, Text(f"says another {found}", f"中的 {found} 与记录不同"))
+
+
+def golden(rows: Sequence[Row], scores: Iterable[Any], spec: TaskSpec, tolerance: float = TOLERANCE) -> bytes:
+    """The bytes of ``golden.json``: what is asked, inputs, the scores they gave, and how far a rerun may differ."""
     examples = [
         {"row": dict(row), "scores": numpy.asarray(score, dtype=float).tolist()}
         for row, score in zip(rows, scores, strict=True)
     ]
-    return _json({"tolerance": tolerance, "labels": list(labels), "examples": examples})
+    return _json({"tolerance": tolerance, "spec": to_plain(spec), "examples": examples})
 
 
-def write_golden(
-    folder: Path,
-    rows: Sequence[Row],
-    scores: Iterable[Any],
-    *,
-    labels: Sequence[str] = (),
-    tolerance: float = TOLERANCE,
-) -> None:
-    """Write ``golden.json`` into the folder (before the manifest)."""
-    write_atomically(folder / GOLDEN, golden(rows, scores, labels, tolerance))
+def golden_rows(model: Model) -> list[Row]:
+    """The inputs a model is sealed with."""
+    return _pictured(model, _read(model.folder, GOLDEN).get("examples", []))
 
 
-def verify_golden(model: Model, runtime: Runtime) -> None:
-    """Run the golden rows again; raise ``BrokenSeal`` where labels or scores are not what they were.
+def verify_golden(model: Model, runtime: Runtime, folder: Path | None = None) -> None:
+    """Run the golden rows again; raise ``BrokenSeal`` where what is asked, or scores, are not what they were.
 
-    How far scores are apart is for the output's shape to say, an example at a time.
+    ``folder``: where they lie, if not in the model's. How far scores are apart is for the output's shape to say, an
+    example at a time.
     """
-    stored = _read(model.folder, GOLDEN)
-    _verify_labels(model, stored.get("labels", []))
+    stored = _read(folder or model.folder, GOLDEN)
+    _verify_spec(model, stored.get("spec", {}))
     examples = stored.get("examples", [])
     if not examples:
         return
-    rows = beside(_rows(examples), image_columns(model.spec), model.folder / PICTURES)
-    for number, (example, now) in enumerate(zip(examples, _run(model, runtime, rows), strict=True), start=1):
+    scores = _run(model, runtime, _pictured(model, examples))
+    for number, (example, now) in enumerate(zip(examples, scores, strict=True), start=1):
         _verify_scores(model, number, numpy.asarray(example["scores"], dtype=float), now, stored["tolerance"])
+
+
+def _verify_spec(model: Model, stated: Mapping[str, Any]) -> None:
+    """What is asked of the model is what was asked when it was sealed: labels in order, columns, thresholds."""
+    _verify_labels(model, stated.get("labels", []))
+    if found := _differing(_known(model.folder, GOLDEN, TaskSpec, stated), model.spec):
+        raise _broken(model.folder, GOLDEN, Text(f"was made with another {found}", f"对应的 {found} 与现在不同"))
 
 
 def _verify_labels(model: Model, labels: Sequence[str]) -> None:
@@ -139,8 +161,33 @@ def _run(model: Model, runtime: Runtime, rows: Sequence[Row]) -> Any:
     return runtime.run(model, task.examples(model.spec, rows))
 
 
-def _rows(examples: Sequence[Mapping[str, Any]]) -> list[Row]:
-    return [example["row"] for example in examples]
+def _pictured(model: Model, examples: Sequence[Mapping[str, Any]]) -> list[Row]:
+    """Golden rows with their images, which lie in the model's folder."""
+    rows = [example["row"] for example in examples]
+    return list(beside(rows, image_columns(model.spec), model.folder / PICTURES))
+
+
+def _known(folder: Path, name: str, kind: type, stated: Mapping[str, Any]) -> Any:
+    """What a file states, as the record it is; fields that came later have their defaults."""
+    try:
+        return from_plain(kind, stated)
+    except (ValueError, KeyError, TypeError) as error:
+        raise _broken(folder, name, Text("cannot be read", "无法读取")) from error
+
+
+def _differing(first: Any, second: Any) -> str:
+    """Where two records of a kind differ: ``spec.labels``; empty where they do not."""
+    return _difference(json.loads(_json(to_plain(first))), json.loads(_json(to_plain(second))))
+
+
+def _difference(first: Any, second: Any) -> str:
+    if not (isinstance(first, dict) and isinstance(second, dict)):
+        return ""
+    name = next((name for name in {**first, **second} if first.get(name) != second.get(name)), None)
+    if name is None:
+        return ""
+    deeper = _difference(first.get(name), second.get(name))
+    return f"{name}.{deeper}" if deeper else name
 
 
 def _files(folder: Path) -> list[str]:

@@ -58,6 +58,9 @@ class CachedBase(LoadedBase):
     def truncated(self, values: Sequence[Any]) -> Sequence[bool]:
         return self._base.truncated(values)
 
+    def origins(self, value: Any) -> Any:
+        return self._base.origins(value)
+
 
 def cached(model: Model, cache: Path) -> Model:
     """The model with every base's pooled features kept in the cache."""

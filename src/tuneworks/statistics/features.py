@@ -69,6 +69,18 @@ def stack(first: Sequence[Block], second: Sequence[Block]) -> list[Block]:
     ]
 
 
+def beside(blocks: Sequence[Block]) -> Block:
+    """All blocks side by side, sparse where one of them is."""
+    if any(sparse.issparse(block) for block in blocks):
+        return sparse.hstack(blocks).tocsr()
+    return np.concatenate(blocks, axis=1)
+
+
+def plain(block: Block) -> Any:
+    """A block as a dense array."""
+    return block.toarray() if sparse.issparse(block) else block
+
+
 def take(blocks: Sequence[Block], chosen: Any) -> list[Block]:
     """The chosen rows of every block."""
     return [block[chosen] for block in blocks]

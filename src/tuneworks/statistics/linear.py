@@ -23,7 +23,7 @@ from scipy.special import expit, softmax
 from tuneworks.core.asking import Examples
 from tuneworks.core.contracts import Head, Model
 from tuneworks.core.types import Output
-from tuneworks.statistics.features import Block, Floats, Scale, scale_of, scaled, split_units
+from tuneworks.statistics.features import Block, Floats, Scale, beside, scale_of, scaled, split_units
 from tuneworks.statistics.minimising import minimised, stretch_of
 from tuneworks.statistics.row_losses import LOSSES
 from tuneworks.statistics.views import blocks_of
@@ -45,6 +45,7 @@ LINKS: Mapping[str, Callable[[Numbers], Numbers]] = {
     "cumulative": _between_steps,
 }
 SCALAR_KINDS = ("number", "similarity")
+ADDITIVE = ("softmax", "sigmoid", "identity")
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,27 @@ class LinearHead(Head):
         sums = logits(blocks_of(model.bases, model.spec, model.output, examples), self.arrays)
         made = scores_of(sums, self.link, model.output, self.arrays.get("spread"))
         return split_units(made, [len(spans) for spans in examples.units or ()]) if model.output.per_unit else made
+
+    def contributions(self, model: Model, examples: Examples, leaning: Any) -> tuple[Any, Any] | None:
+        if not self.adds_up(model, examples):
+            return None
+        blocks = blocks_of(model.bases, model.spec, model.output, examples)
+        made = [_weighted(block, rows) for block, rows in zip(blocks, self.slopes(leaning), strict=True)]
+        return beside(made), leaning @ self.arrays["bias"]
+
+    def slopes(self, leaning: Any) -> list[Numbers]:
+        """How much a unit of each feature adds to the sums, weighted by ``leaning`` (N, C): (N, D) a block."""
+        count = sum(name.startswith("weight_") for name in self.arrays)
+        return [leaning @ self.arrays[f"weight_{number}"].T for number in range(count)]
+
+    def adds_up(self, model: Model, examples: Examples) -> bool:
+        """Whether an answer is made of whole examples' features, each counted by itself."""
+        alone = not (model.output.per_unit or model.output.paired) and examples.marks is None
+        return alone and self.link in ADDITIVE
+
+
+def _weighted(block: Block, slopes: Numbers) -> Block:
+    return block.multiply(slopes).tocsr() if sparse.issparse(block) else block * slopes
 
 
 def scores_of(sums: Numbers, link: str, output: Output, spread: Floats | None = None) -> Numbers:

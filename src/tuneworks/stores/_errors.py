@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from tuneworks.core.errors import Conflict, InvalidInput, Unavailable
+from tuneworks.core.errors import Conflict, InvalidConfig, InvalidInput, Unavailable
 from tuneworks.core.text import Text
 
 
@@ -57,6 +57,14 @@ ADVICE = {
         "Check that the folder exists and that you may write to it.", "请检查文件夹是否存在以及您是否有写权限。"
     ),
     "disk I/O": Text("Check the disk, then try again; nothing was changed.", "请检查磁盘后重试；数据未被更改。"),
+    "password authentication": Text(
+        "Check the user and the password: they may stand in the address or in PGUSER and PGPASSWORD.",
+        "请检查用户名和密码：可写在地址中，或设置 PGUSER 与 PGPASSWORD。",
+    ),
+    "does not exist": Text(
+        "Create the database or the role first: createdb NAME, createuser NAME.",
+        "请先创建数据库或用户：createdb 名称、createuser 名称。",
+    ),
     "connect": Text(
         "Check that the database server runs and the address is right.", "请检查数据库服务是否运行、地址是否正确。"
     ),
@@ -78,6 +86,16 @@ def too_new(url: URL, revision: str, known: str) -> Unavailable:
             f"数据库 {place} 由更新版本的 Tuneworks 写入（结构版本 {revision}，当前版本只支持到 {known}）。",
         ),
         Text("Update Tuneworks: pip install --upgrade tuneworks", "请升级 Tuneworks：pip install --upgrade tuneworks"),
+    )
+
+
+def not_a_store(address: str) -> InvalidConfig:
+    return InvalidConfig(
+        Text(f"{address} is not the address of a store.", f"{address} 不是有效的数据库地址。"),
+        Text(
+            "Give PostgreSQL's, such as postgresql://user@host:5432/database, or a folder.",
+            "请提供 PostgreSQL 地址，例如 postgresql://user@host:5432/database，或一个文件夹。",
+        ),
     )
 
 

@@ -8,8 +8,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from tuneworks.core import types
+from tuneworks.core import access, types
+from tuneworks.core.batch_jobs import BatchJob
 from tuneworks.core.records import to_json
+from tuneworks.core.replies import Reply
 
 SEARCHED: Mapping[type, Mapping[str, type]] = {
     types.DatasetName: {"dataset_id": sa.String},
@@ -28,7 +30,17 @@ SEARCHED: Mapping[type, Mapping[str, type]] = {
     types.Prediction: {"deployment": sa.String, "version_id": sa.String, "key": sa.String},
     types.Feedback: {"prediction_id": sa.String, "key": sa.String},
     types.Signal: {"deployment": sa.String, "detector": sa.String},
+    access.ApiKey: {},
+    access.Usage: {"key_id": sa.String, "month": sa.String},
+    access.Allowance: {},
+    access.AuditEntry: {"kind": sa.String, "record": sa.String},
+    types.Move: {"deployment": sa.String},
+    types.Shadow: {"deployment": sa.String, "version_id": sa.String},
+    BatchJob: {},
+    Reply: {},
 }
+
+POSITION = sa.BigInteger().with_variant(sa.Integer(), "sqlite")  # SQLite numbers by itself where it is INTEGER
 
 
 def _tables() -> dict[type, sa.Table]:
@@ -44,7 +56,7 @@ def _table(metadata: sa.MetaData, kind: type, searched: Mapping[str, type]) -> s
     return sa.Table(
         name,
         metadata,
-        sa.Column("position", sa.Integer, primary_key=True, autoincrement=True),
+        sa.Column("position", POSITION, primary_key=True, autoincrement=True),
         sa.Column("id", sa.String, nullable=False),
         sa.Column("revision", sa.Integer, nullable=False, server_default="1"),
         sa.Column("body", sa.Text, nullable=False),

@@ -4,41 +4,53 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Request
-from starlette.concurrency import run_in_threadpool
+from fastapi import APIRouter, Body, Header, Request
+from starlette.responses import Response
 
+from tuneworks.core.access import VIEWER
 from tuneworks.core.errors import InvalidInput
 from tuneworks.core.text import Text
-from tuneworks.core.types import Deployment, ModelVersion, Prediction
-from tuneworks.core.workspace import Workspace
-from tuneworks.flows.predict import answer
-from tuneworks.flows.prediction_log import prediction_log_of
+from tuneworks.core.types import Deployment
 from tuneworks.flows.references import deployment_of
+from tuneworks.server.access import ITSELF, caller_in, needs
 from tuneworks.server.bodies import (
     PREDICT_ANSWER_EXAMPLE,
     PREDICT_EXAMPLES,
-    Predicted,
     PredictRequest,
     PredictResponse,
     Served,
 )
-from tuneworks.server.limits import bounded_rows
+from tuneworks.server.exchange import LEFT
+from tuneworks.server.marks import answered_by
+from tuneworks.server.metering import spend
+from tuneworks.server.predicting import MOST_SECONDS, predicted, rows_in
 from tuneworks.server.problems import documented
+from tuneworks.server.routes.releases import served_of
 from tuneworks.server.streams import EVENT_STREAM, STREAM_EXAMPLE, streamed
+
+LEFT_STATUS = 499
+TIMEOUT_ABOUT = (
+    "How many seconds the answer may take; after them 504, and what still waits is not answered. "
+    "· 允许的作答秒数；超时返回 504，仍在等待的请求不再作答。"
+)
 
 router = APIRouter(prefix="/v1/deployments", tags=["deployments"])
 
 
 @router.get("", summary="Every deployment and the version it serves · 所有部署及其提供的版本")
+@needs(VIEWER, deployment=ITSELF)
 def list_deployments(request: Request) -> list[Served]:
     workspace = request.app.state.workspace
-    return [_served(workspace, deployment) for deployment in workspace.store.find(Deployment)]
+    caller = caller_in(request)
+    found = [deployment for deployment in workspace.store.find(Deployment) if caller.reaches(deployment.id)]
+    return [served_of(workspace, deployment) for deployment in found]
 
 
 @router.get("/{name}", summary="One deployment · 单个部署", responses=documented(404))
+@needs(VIEWER, deployment="name")
 def show_deployment(request: Request, name: str) -> Served:
     workspace = request.app.state.workspace
-    return _served(workspace, deployment_of(workspace, name))
+    return served_of(workspace, deployment_of(workspace, name))
 
 
 @router.post(
@@ -47,64 +59,35 @@ def show_deployment(request: Request, name: str) -> Served:
     response_model=PredictResponse,
     responses={
         200: {"content": {"application/json": {"example": PREDICT_ANSWER_EXAMPLE}, EVENT_STREAM: STREAM_EXAMPLE}},
-        **documented(400, 404, 413, 422, 503),
+        **documented(400, 404, 413, 422, 503, 504),
     },
 )
+@needs(VIEWER, deployment="name")
 async def predict(
-    request: Request, name: str, body: Annotated[PredictRequest, Body(openapi_examples=PREDICT_EXAMPLES)]
+    request: Request,
+    name: str,
+    body: Annotated[PredictRequest, Body(openapi_examples=PREDICT_EXAMPLES)],
+    x_request_timeout: Annotated[float | None, Header(gt=0, le=MOST_SECONDS, description=TIMEOUT_ABOUT)] = None,
 ) -> Any:
+    """Plain requests are answered before they come here: see ``server.predicting``."""
     workspace = request.app.state.workspace
     if body.stream:
-        return await streamed(workspace, name, _only_row(body), body.keys)
-    predictions, label = await run_in_threadpool(_answers, workspace, name, _rows(body), body.keys)
-    await prediction_log_of(workspace).append_async(predictions)
-    return PredictResponse(name, tuple(_predicted(prediction, label) for prediction in predictions))
-
-
-def _answers(workspace: Workspace, name: str, rows: list[Any], keys: Any) -> tuple[list[Prediction], str]:
-    if "@" in name:
-        deployment_of(workspace, name)
-    version, predictions = answer(name, rows, keys=keys, workspace=workspace)
-    return predictions, version.label
-
-
-def label_of(workspace: Workspace, version_id: str) -> str:
-    """A version's label, or its id where the version was deleted."""
-    version = workspace.store.get(ModelVersion, version_id)
-    return version.label if version else version_id
-
-
-def _rows(body: PredictRequest) -> list[Any]:
-    if (body.rows is None) == (body.row is None):
-        raise InvalidInput(
-            Text('The body must have either "rows" or "row".', '请求体应包含 "rows" 或 "row"，二者择一。'),
-            Text(
-                'Send {"rows": [{...}, {...}]} or {"row": {...}}.',
-                '请发送 {"rows": [{...}, {...}]} 或 {"row": {...}}。',
-            ),
-        )
-    rows = [body.row] if body.rows is None else list(body.rows)
-    bounded_rows(len(rows))
-    return rows
+        spend(request.scope, name, [row := _only_row(body)])
+        return await streamed(workspace, name, row, body.keys)
+    left = request.scope.get("extensions", {}).get(LEFT)
+    said = await predicted(workspace, name, body, seconds=x_request_timeout, left=left)
+    if said is None:
+        return Response(status_code=LEFT_STATUS)
+    answered_by(request, said.predictions[0].version)
+    spend(request.scope, name, rows_in(body))
+    return said
 
 
 def _only_row(body: PredictRequest) -> Any:
-    rows = _rows(body)
+    rows = rows_in(body)
     if len(rows) == 1:
         return rows[0]
     raise InvalidInput(
         Text(f"One row can be streamed, not {len(rows)}.", f"一次只能流式返回一行，而请求有 {len(rows)} 行。"),
         Text('Send {"row": {...}, "stream": true}.', '请发送 {"row": {...}, "stream": true}。'),
-    )
-
-
-def _predicted(prediction: Prediction, label: str) -> Predicted:
-    return Predicted(prediction.id, prediction.answer, label, prediction.milliseconds, prediction.key)
-
-
-def _served(workspace: Workspace, deployment: Deployment) -> Served:
-    return Served(
-        deployment,
-        label_of(workspace, deployment.champion.version_id),
-        tuple(label_of(workspace, served.version_id) for served in deployment.previous),
     )

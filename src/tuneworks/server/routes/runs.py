@@ -10,6 +10,7 @@ from fastapi import APIRouter, FastAPI, Header, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
+from tuneworks.core.access import OPERATOR, VIEWER
 from tuneworks.core.following import events_after, is_over, start_process
 from tuneworks.core.types import Event, Run
 from tuneworks.core.workspace import Workspace
@@ -17,6 +18,7 @@ from tuneworks.flows.cancel import cancel
 from tuneworks.flows.pause import pause
 from tuneworks.flows.references import run_of
 from tuneworks.flows.resume import queue_again
+from tuneworks.server.access import needs
 from tuneworks.server.problems import documented
 from tuneworks.server.streams import EVENT_STREAM, event
 
@@ -31,6 +33,7 @@ EXAMPLE = {
 
 
 @router.get("", summary="Runs, newest first · 运行，最新在前")
+@needs(VIEWER)
 def list_runs(
     request: Request,
     status: str | None = None,
@@ -44,6 +47,7 @@ def list_runs(
 
 
 @router.get("/{id}", summary="One run · 单次运行", responses=documented(404))
+@needs(VIEWER)
 def show_run(request: Request, id: str) -> Run:
     return run_of(request.app.state.workspace, id)
 
@@ -54,6 +58,7 @@ def show_run(request: Request, id: str) -> Run:
     response_class=StreamingResponse,
     responses={200: {"content": {EVENT_STREAM: EXAMPLE}}, **documented(404)},
 )
+@needs(VIEWER)
 async def follow_run(
     request: Request, id: str, last_event_id: Annotated[str | None, Header()] = None
 ) -> StreamingResponse:
@@ -65,11 +70,13 @@ async def follow_run(
 @router.post(
     "/{id}/pause", summary="Pause a run after its present step · 在当前步骤之后暂停", responses=documented(404, 409)
 )
+@needs(OPERATOR)
 def pause_run(request: Request, id: str) -> Run:
     return pause(id, workspace=request.app.state.workspace)
 
 
 @router.post("/{id}/cancel", summary="Stop a run for good · 彻底取消运行", responses=documented(404, 409))
+@needs(OPERATOR)
 def cancel_run(request: Request, id: str) -> Run:
     return cancel(id, workspace=request.app.state.workspace)
 
@@ -80,6 +87,7 @@ def cancel_run(request: Request, id: str) -> Run:
     status_code=202,
     responses=documented(404, 409),
 )
+@needs(OPERATOR)
 def resume_run(request: Request, id: str) -> Run:
     workspace = request.app.state.workspace
     run = queue_again(workspace, id, reserved=True)

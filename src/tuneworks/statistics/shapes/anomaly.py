@@ -45,6 +45,9 @@ class Anomaly(Shape):
         anomalous = truth if isinstance(truth, bool) else str(truth) != answer.normal
         return float(answer.anomalous != anomalous)
 
+    def explained(self, then: Any, now: Any) -> NDArray[np.float64]:
+        return np.asarray(now, dtype=np.float64)
+
     def signature(self, answers: Sequence[Answer], spec: TaskSpec) -> Signature:
         scores = [[answer.score if isinstance(answer, AnomalyAnswer) else np.nan] for answer in answers]
         return Signature(("score",), np.array(scores, dtype=np.float64).reshape(-1, 1), counted=False)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from tuneworks.core.answers import Answer, ClassAnswer
 from tuneworks.core.asking import Examples, Row
+from tuneworks.core.text import Text
 from tuneworks.core.types import Output, TaskSpec
 from tuneworks.statistics.shapes.shape import Shape, Signature
 from tuneworks.statistics.shapes.values import label
@@ -19,6 +20,8 @@ class Classes(Shape):
     """Each example is answered with one label."""
 
     link = "softmax"
+    score_name = Text("probability", "概率")
+    sum_name = Text("log-odds against the other labels", "相对其他标签的对数几率")
 
     def known(self, targets: Any) -> NDArray[np.bool_]:
         return np.asarray(targets) >= 0
@@ -40,6 +43,22 @@ class Classes(Shape):
 
     def guess(self, output: Output, examples: Examples, random: np.random.Generator) -> Any:
         return random.dirichlet(np.ones(output.size), len(examples))
+
+    def explained(self, then: Any, now: Any) -> NDArray[np.float64]:
+        return np.asarray(now, dtype=np.float64)[:, self.leading(then)]
+
+    def leaning(self, scores: Any) -> NDArray[np.float64]:
+        """The answered class against the others, these weighted by how probable they are."""
+        probable = np.asarray(scores, dtype=np.float64)
+        rows, best = np.arange(len(probable)), probable.argmax(axis=1)
+        rivals = probable + 1e-9
+        rivals[rows, best] = 0.0
+        made: NDArray[np.float64] = -rivals / np.maximum(rivals.sum(axis=1, keepdims=True), 1e-12)
+        made[rows, best] = 1.0
+        return made
+
+    def leading(self, scores: Any) -> int:
+        return int(np.argmax(scores))
 
     def labels(self, truth: Any) -> set[str]:
         return {str(truth)}

@@ -22,6 +22,8 @@ class MultiLabel(Shape):
     """Each example is answered with the labels that hold; none may."""
 
     link = "sigmoid"
+    score_name = Text("probability", "概率")
+    sum_name = Text("log-odds", "对数几率")
 
     def known(self, targets: Any) -> NDArray[np.bool_]:
         return np.ones(len(targets), dtype=bool)
@@ -37,6 +39,16 @@ class MultiLabel(Shape):
 
     def error(self, answer: LabelsAnswer, truth: Any) -> float:
         return float(set(answer.labels) != set(truth))
+
+    def explained(self, then: Any, now: Any) -> NDArray[np.float64]:
+        """Of the most probable label."""
+        return np.asarray(now, dtype=np.float64)[:, self.leading(then)]
+
+    def leaning(self, scores: Any) -> NDArray[np.float64]:
+        return np.eye(np.shape(scores)[1])[np.argmax(scores, axis=1)]
+
+    def leading(self, scores: Any) -> int:
+        return int(np.argmax(scores))
 
     def signature(self, answers: Sequence[Answer], spec: TaskSpec) -> Signature:
         return counted([answer.labels if isinstance(answer, LabelsAnswer) else () for answer in answers], spec)

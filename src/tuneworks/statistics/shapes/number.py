@@ -45,6 +45,9 @@ class Number(Shape):
     def error(self, answer: NumberAnswer, truth: Any) -> float:
         return abs(answer.value - float(truth))
 
+    def explained(self, then: Any, now: Any) -> NDArray[np.float64]:
+        return np.asarray(now, dtype=np.float64)
+
     def signature(self, answers: Sequence[Answer], spec: TaskSpec) -> Signature:
         numbers = [[answer.value] if isinstance(answer, NumberAnswer) else [math.nan] for answer in answers]
         return Signature((spec.target or "",), np.array(numbers, dtype=np.float64).reshape(len(answers), 1), False)

@@ -55,6 +55,16 @@ class Quantiles(Shape):
         place = middle(answer.levels)
         return float(np.mean([abs(step[place] - true) for step, true in zip(answer.values, truth, strict=True)]))
 
+    def explained(self, then: Any, now: Any) -> NDArray[np.float64]:
+        """The mean of the middle level over the steps."""
+        levels = np.asarray(now, dtype=np.float64)
+        made: NDArray[np.float64] = levels[:, :, levels.shape[2] // 2].mean(axis=1)
+        return made
+
+    def leaning(self, scores: Any) -> NDArray[np.float64]:
+        count, steps = np.shape(scores)[:2]
+        return np.full((count, steps), 1 / steps)
+
     def signature(self, answers: Sequence[Answer], spec: TaskSpec) -> Signature:
         """The mean of the median over the steps, its rise from first to last, and the mean width of the band."""
         forecasts = [answer for answer in answers if isinstance(answer, ForecastAnswer)]

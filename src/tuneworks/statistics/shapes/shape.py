@@ -34,13 +34,15 @@ class Shape(ABC):
     """One kind of output.
 
     ``link``: how a linear head's sums become scores: softmax, sigmoid, identity, or positions (probabilities over an
-    example's units). ``simplest``: the name of the simplest answer (see ``prior``). ``right_or_wrong``: whether an
-    answer's error is 0 or 1; else it is a distance in the target's own unit. ``golden_rows``: how many held-out rows
-    a model is sealed with.
+    example's units). ``simplest``: the name of the simplest answer (see ``prior``). ``score_name``, ``sum_name``: what
+    scores, and a linear head's sums, are called. ``right_or_wrong``: whether an answer's error is 0 or 1; else it is a
+    distance in the target's own unit. ``golden_rows``: how many held-out rows a model is sealed with.
     """
 
     link: str = "identity"
     simplest: Text = Text("commonest answer", "最常见答案")
+    score_name: Text = Text("value", "数值")
+    sum_name: Text = Text("value", "数值")
     right_or_wrong: bool = True
     golden_rows: int = 16
 
@@ -81,6 +83,21 @@ class Shape(ABC):
             return 0.0
         found = float(np.abs(now - then).max() / max(1.0, float(np.abs(then).max())))
         return float("inf") if np.isnan(found) else found
+
+    def explained(self, then: Any, now: Any) -> NDArray[np.float64] | None:
+        """How far score arrays (N, ...) still say what the one score array ``then`` does; ``None`` where they never do.
+
+        Of the whole example there must be one number that stands for the answer: that is what is explained.
+        """
+        return None
+
+    def leaning(self, scores: Any) -> NDArray[np.float64]:
+        """How a linear head's sums speak for what is explained of score arrays (N, C): the weight of each."""
+        return np.ones((len(scores), 1))
+
+    def leading(self, scores: Any) -> int | None:
+        """Which label's score is explained of one score array, where the answer has labels."""
+        return None
 
     def labels(self, truth: Any) -> set[str]:
         """The labels a true value names; none where it is measured rather than named."""

@@ -42,6 +42,9 @@ class Similarity(Shape):
     def error(self, answer: SimilarityAnswer, truth: Any) -> float:
         return abs(answer.score - float(truth)) if answer.same is None else float(answer.same != truth)
 
+    def explained(self, then: Any, now: Any) -> NDArray[np.float64]:
+        return np.asarray(now, dtype=np.float64)
+
     def signature(self, answers: Sequence[Answer], spec: TaskSpec) -> Signature:
         scores = [answer.score if isinstance(answer, SimilarityAnswer) else np.nan for answer in answers]
         return Signature((spec.target or "",), np.array(scores, dtype=np.float64).reshape(-1, 1), False)

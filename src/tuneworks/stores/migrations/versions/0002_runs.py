@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from tuneworks.stores._tables import POSITION
+
 revision = "0002"
 down_revision = "0001"
 
@@ -21,7 +23,7 @@ def upgrade() -> None:
     for table, searched in SEARCHED.items():
         op.create_table(
             table,
-            sa.Column("position", sa.Integer, primary_key=True, autoincrement=True),
+            sa.Column("position", POSITION, primary_key=True, autoincrement=True),
             sa.Column("id", sa.String, nullable=False),
             sa.Column("revision", sa.Integer, nullable=False, server_default="1"),
             sa.Column("body", sa.Text, nullable=False),

@@ -1,0 +1,30 @@
+"""Which request something is done for: known wherever it is done, so that logs and errors can say so."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+_request: ContextVar[str | None] = ContextVar("request", default=None)
+
+
+def request_id() -> str | None:
+    """The id of the request that is worked on, where it is one."""
+    return _request.get()
+
+
+def new_request_id() -> str:
+    """A fresh id for a request that came without one."""
+    return f"req-{secrets.token_hex(8)}"
+
+
+@contextmanager
+def working_for(id: str) -> Iterator[None]:
+    """Whatever is done inside the block is done for that request."""
+    token = _request.set(id)
+    try:
+        yield
+    finally:
+        _request.reset(token)

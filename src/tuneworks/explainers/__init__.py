@@ -1,0 +1,1 @@
+"""Explainers: one way of saying what answers rest on a file."""

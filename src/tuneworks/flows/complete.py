@@ -1,0 +1,106 @@
+"""Complete a prompt or a conversation: the text a deployment writes, with its tokens counted as they were."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tuneworks.core.answers import Answer
+from tuneworks.core.asking import Row
+from tuneworks.core.clock import new_id, now
+from tuneworks.core.errors import InvalidInput
+from tuneworks.core.text import Text
+from tuneworks.core.types import ModelVersion, Prediction, TaskSpec
+from tuneworks.core.workspace import Workspace
+from tuneworks.flows.guard import able, chosen
+from tuneworks.flows.references import deployment_of
+from tuneworks.serving.engine import engine_of
+from tuneworks.serving.inputs import check_rows, kept
+from tuneworks.serving.reading import limited, prompt_tokens, writes
+
+Pieces = Generator[str, None, Prediction]
+
+
+@dataclass
+class Completion:
+    """A text as it is written: ``pieces`` gives it bit by bit and returns the prediction, not yet logged.
+
+    ``read`` and ``written`` count tokens; ``at_end``: whether the model ended the text itself rather than its limit.
+    """
+
+    id: str
+    version: ModelVersion
+    read: int
+    most: int
+    written: int = 0
+    pieces: Pieces = field(init=False)
+
+    @property
+    def at_end(self) -> bool:
+        return self.written < self.most
+
+
+def complete(
+    deployment: str, said: str | Sequence[Any], *, most: int | None = None, workspace: Workspace | None = None
+) -> Completion:
+    """Begin the answer to a prompt (a text) or a conversation (messages), in at most ``most`` tokens."""
+    workspace = workspace or Workspace.open()
+    found, id = deployment_of(workspace, deployment), new_id("pred")
+    loaded = engine_of(workspace).model(able(workspace, found, chosen(workspace, found, id)))
+    if not writes(loaded):
+        raise InvalidInput(
+            Text(
+                f"{deployment} writes no texts: it answers {loaded.model.output.kind}.",
+                f"{deployment} 不生成文本，它的答案类型是 {loaded.model.output.kind}。",
+            ),
+            Text(
+                f"Ask it by POST /v1/deployments/{deployment}/predict.",
+                f"请使用 POST /v1/deployments/{deployment}/predict。",
+            ),
+        )
+    short = limited(loaded, most)
+    row = check_rows(loaded.task, loaded.model.spec, [row_of(loaded.model.spec, said)])[0]
+    made = Completion(id, loaded.version, prompt_tokens(loaded, row), short.model.output.size)
+    made.pieces = _told(made, found.id, row, short.stream(row))
+    return made
+
+
+def row_of(spec: TaskSpec, said: str | Sequence[Any]) -> Row:
+    """The row a prompt or a conversation is to a model: its one input reads texts, or messages."""
+    column = next(iter(spec.inputs.values()))
+    if spec.kinds.get(column) == "messages":
+        return {column: [{"role": "user", "content": said}] if isinstance(said, str) else list(said)}
+    return {column: said if isinstance(said, str) else _only_text(said)}
+
+
+def _only_text(messages: Sequence[Any]) -> str:
+    if len(messages) == 1 and messages[0].get("role") == "user":
+        return str(messages[0].get("content") or "")
+    raise InvalidInput(
+        Text(
+            f"This model reads one text, not a conversation of {len(messages)} messages.",
+            f"此模型只读取一段文本，而不是 {len(messages)} 条消息的对话。",
+        ),
+        Text(
+            "Send one message of the role user, or tune a model on conversations (a column of messages).",
+            "请只发送一条 role 为 user 的消息，或用对话数据（messages 列）微调模型。",
+        ),
+    )
+
+
+def _told(made: Completion, deployment: str, row: Row, pieces: Generator[str, None, Answer]) -> Pieces:
+    started = time.perf_counter()
+    while True:
+        try:
+            piece = next(pieces)
+        except StopIteration as end:
+            answer: Answer = end.value
+            break
+        made.written += getattr(piece, "tokens", 0)
+        if piece:
+            yield piece
+    milliseconds = round((time.perf_counter() - started) * 1000, 3)
+    inputs = kept(made.version.spec, row)
+    return Prediction(made.id, deployment, made.version.id, now(), inputs, answer, milliseconds)

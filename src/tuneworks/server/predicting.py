@@ -1,0 +1,194 @@
+"""The short way to an answer: plain requests to predict go past everything that only unusual ones need.
+
+FastAPI describes the route and takes what is unusual (a body that does not fit, a stream); both ways ask alike.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from tuneworks.core.errors import InvalidInput, TooLate, TuneworksError
+from tuneworks.core.text import Text
+from tuneworks.core.types import Prediction
+from tuneworks.core.workspace import Workspace
+from tuneworks.flows.answering import ask
+from tuneworks.server.bodies import Predicted, PredictRequest, PredictResponse
+from tuneworks.server.exchange import LEFT
+from tuneworks.server.languages import header
+from tuneworks.server.limits import bounded_rows
+from tuneworks.server.metering import spend
+from tuneworks.server.problems import answer_to, http_problem
+
+BEFORE, AFTER = "/v1/deployments/", "/predict"
+TIMEOUT = b"x-request-timeout"
+MOST_SECONDS = 3600.0
+READ = msgspec.json.Decoder(PredictRequest)
+WRITE = msgspec.json.Encoder(enc_hook=lambda value: value.item())
+JSON = (b"content-type", b"application/json")
+
+
+class Predict:
+    """Middleware, the innermost: answers plain requests to predict, and lets everything else through."""
+
+    def __init__(self, app: ASGIApp, *, workspace: Workspace) -> None:
+        self.app = app
+        self._workspace = workspace
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        name = _deployment_in(scope)
+        if name is None:
+            await self.app(scope, receive, send)
+            return
+        try:
+            body = await _body(receive)
+        except HTTPException as error:
+            await (await http_problem(Request(scope), error))(scope, receive, send)
+            return
+        if body is None:
+            return
+        plain = _plain(scope, body)
+        if plain is None:
+            await self.app(scope, _again(body, receive), send)
+        else:
+            await self._answer(scope, receive, send, name, *plain)
+
+    async def _answer(
+        self, scope: Scope, receive: Receive, send: Send, name: str, asked: PredictRequest, seconds: float | None
+    ) -> None:
+        left = scope.get("extensions", {}).get(LEFT)
+        try:
+            said = await predicted(self._workspace, name, asked, seconds=seconds, left=left)
+        except TuneworksError as error:
+            await answer_to(error)(scope, receive, send)
+            return
+        if said is None:
+            return
+        scope.setdefault("state", {})["model_version"] = said.predictions[0].version
+        spend(scope, name, rows_in(asked))
+        body = WRITE.encode(said)
+        length = (b"content-length", str(len(body)).encode())
+        await send({"type": "http.response.start", "status": 200, "headers": [JSON, length]})
+        await send({"type": "http.response.body", "body": body})
+
+
+async def predicted(
+    workspace: Workspace,
+    name: str,
+    asked: PredictRequest,
+    *,
+    seconds: float | None = None,
+    left: Callable[[Callable[[], Any]], None] | None = None,
+) -> PredictResponse | None:
+    """The answers, one a row; ``None`` where the caller left. Raises ``TooLate`` after so many seconds."""
+    waiting = ask(name, rows_in(asked), keys=asked.keys, workspace=workspace)
+    if left is not None:
+        left(waiting.cancel)
+    try:
+        async with asyncio.timeout(seconds):
+            answered = await asyncio.wrap_future(waiting)
+    except TimeoutError:
+        raise _too_late(seconds or 0.0) from None
+    except asyncio.CancelledError:
+        if left is not None and waiting.cancelled() and not _is_cancelled():
+            return None
+        raise
+    label = answered.version.label
+    return PredictResponse(name, tuple(predicted_as(prediction, label) for prediction in answered.predictions))
+
+
+def predicted_as(prediction: Prediction, label: str) -> Predicted:
+    """A prediction as it is told, by the label of the version that gave it."""
+    return Predicted(prediction.id, prediction.answer, label, prediction.milliseconds, prediction.key)
+
+
+def rows_in(asked: PredictRequest) -> Sequence[Any]:
+    """The rows of a request, or its one row; raises ``InvalidInput`` for none, both, or too many."""
+    if (asked.rows is None) == (asked.row is None):
+        raise InvalidInput(
+            Text('The body must have either "rows" or "row".', '请求体应包含 "rows" 或 "row"，二者择一。'),
+            Text(
+                'Send {"rows": [{...}, {...}]} or {"row": {...}}.',
+                '请发送 {"rows": [{...}, {...}]} 或 {"row": {...}}。',
+            ),
+        )
+    rows = [asked.row] if asked.rows is None else list(asked.rows)
+    bounded_rows(len(rows))
+    return rows
+
+
+def _deployment_in(scope: Scope) -> str | None:
+    """The deployment that is asked to predict, if that is what is asked."""
+    if scope["type"] != "http" or scope["method"] != "POST":
+        return None
+    path = scope["path"]
+    if not (path.startswith(BEFORE) and path.endswith(AFTER)):
+        return None
+    name: str = path[len(BEFORE) : -len(AFTER)]
+    return name if name and "/" not in name else None
+
+
+async def _body(receive: Receive) -> bytes | None:
+    """The whole body; ``None`` where the client left meanwhile."""
+    pieces = []
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        pieces.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def _plain(scope: Scope, body: bytes) -> tuple[PredictRequest, float | None] | None:
+    """What is asked, and in how many seconds; ``None`` where it is unusual."""
+    if not header(scope, b"content-type").startswith("application/json"):
+        return None
+    given = header(scope, TIMEOUT)
+    try:
+        asked = READ.decode(body)
+        seconds = float(given) if given else None
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+    if asked.stream or not (seconds is None or 0 < seconds <= MOST_SECONDS):
+        return None
+    return asked, seconds
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """What was read of a request, to be read once more."""
+    told = False
+
+    async def replayed() -> Message:
+        nonlocal told
+        if told:
+            return await receive()
+        told = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return replayed
+
+
+def _is_cancelled() -> bool:
+    """Whether it is this task that was cancelled, rather than what it waited for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _too_late(seconds: float) -> TooLate:
+    return TooLate(
+        Text(
+            f"There was no answer within the {seconds:g} seconds given.",
+            f"在给定的 {seconds:g} 秒内没有得到答案。",
+        ),
+        Text(
+            "Allow more time by the header X-Request-Timeout, or ask again when less is asked.",
+            "请通过 X-Request-Timeout 请求头放宽时间，或在负载较低时重试。",
+        ),
+    )
