@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,14 +49,14 @@ def main(arguments: Sequence[str]) -> int:
         return _window(asked)
     place = nullcontext(asked.workspace) if asked.workspace else tempfile.TemporaryDirectory()
     with place as folder, tuneworks.Workspace.open(Path(folder) / ".tuneworks") as workspace:
-        _deployed(workspace, asked)
-        _stock_folder(workspace, Path(folder) / "stock")
+        deployed(workspace, asked)
+        stock_folder(workspace, Path(folder) / "stock")
         raced = _raced(Path(folder), asked)
         missed = _tell(raced) + _tell_answers(workspace, asked.rows)
     return 1 if missed else 0
 
 
-def _deployed(workspace: tuneworks.Workspace, asked: argparse.Namespace) -> None:
+def deployed(workspace: tuneworks.Workspace, asked: argparse.Namespace) -> None:
     """banking77 tuned and deployed, unless the workspace has it."""
     if workspace.store.get(Deployment, NAME) is None:
         rows = [{name: row[name] for name in ("text", "intent", "split")} for row in read(NAME)]
@@ -69,7 +70,7 @@ def _deployed(workspace: tuneworks.Workspace, asked: argparse.Namespace) -> None
     print(f"served by {served.runtime} {sorted(served.compiled)}: {figures}", flush=True)
 
 
-def _stock_folder(workspace: tuneworks.Workspace, folder: Path) -> None:
+def stock_folder(workspace: tuneworks.Workspace, folder: Path) -> None:
     """The tuned encoder with a head of its own kind, as the pipeline reads it."""
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
@@ -101,8 +102,8 @@ def _window(asked: argparse.Namespace) -> int:
         ask = _engine(workspace) if asked.window == ENGINE else _pipeline(folder / "stock", STOCK[asked.window])
         texts = _texts(asked.rows)
         ask(texts[:WARMING_ROWS])
-        alone = [_seconds(lambda text=text: ask([text])) for text in texts[:ALONE_ROWS]]
-        together = _seconds(lambda: ask(texts))
+        alone = [_seconds(partial(ask, [text])) for text in texts[:ALONE_ROWS]]
+        together = _seconds(partial(ask, texts))
     print(
         json.dumps(
             {
@@ -152,8 +153,8 @@ def _tell_answers(workspace: tuneworks.Workspace, rows: int) -> int:
     asked = [{"text": row["text"]} for row in test]
     right = {}
     for name, served in (("served", champion), ("tuned", Served(version.id, runtime_of(version.bases)))):
-        _, answers = engine.answer(served, asked)
-        right[name] = float(np.mean([answer.label == row["intent"] for answer, row in zip(answers, test, strict=True)]))
+        answers = [getattr(answer, "label", None) for answer in engine.answer(served, asked)[1]]
+        right[name] = float(np.mean([label == row["intent"] for label, row in zip(answers, test, strict=True)]))
     print(f"accuracy on {len(test)} test rows: served {right['served']:.4f}, as tuned {right['tuned']:.4f}")
     alone = np.array([engine.answer(champion, [row])[0][0] for row in asked[: max(COMPANY)]])
     apart = 0.0

@@ -6,6 +6,8 @@ Python, pass signals on, and end with the exit code of what was forked.
 
 from __future__ import annotations
 
+import atexit
+import gc
 import importlib
 import json
 import os
@@ -17,7 +19,9 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -25,7 +29,7 @@ from typing import Any
 import tuneworks
 
 ROOT = Path(__file__).parents[1]
-UNFORKABLE = ("ray", "polars")
+UNFORKABLE = ("onnxruntime", "polars", "ray")
 """Packages whose threads do not survive a fork; modules that import them are imported afresh by each program."""
 
 NOT_FOR_IMPORT = {"__main__", "migrations"}
@@ -61,7 +65,8 @@ class Warm:
             path = self.commands / command
             path.write_text(COMMAND.format(python=sys.executable, address=address, command=command))
             path.chmod(0o755)
-        words = [sys.executable, "-m", "tests.warm", address, str(self.commands / "python")]
+        self.python = str(self.commands / "python")
+        words = [sys.executable, "-m", "tests.warm", address, self.python]
         self._process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
         assert self._process.stdout.readline() == "ready\n"
@@ -69,11 +74,6 @@ class Warm:
     def environment(self) -> dict[str, str]:
         """The environment in which ``python`` and ``tuneworks`` are the warm ones."""
         return {**os.environ, "PATH": f"{self.commands}{os.pathsep}{os.environ['PATH']}"}
-
-    def run(self, command: str, *words: str, **settings: Any) -> subprocess.CompletedProcess[str]:
-        """A program run to its end, as ``subprocess.run`` with captured text."""
-        program = [str(self.commands / command), *words]
-        return subprocess.run(program, capture_output=True, text=True, check=False, **settings)
 
     def stop(self) -> None:
         self._process.kill()
@@ -143,11 +143,28 @@ def _keep(caller: socket.socket, number: int) -> None:
     if ended not in select.select([ended, caller], [], [])[0]:
         os.kill(number, signal.SIGKILL)
     _, status = os.waitpid(number, 0)
-    try:
+    with suppress(OSError):
         caller.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
-    except OSError:
-        pass
     os._exit(0)
+
+
+def _ended(command: str, words: list[str]) -> int:
+    """Run it as Python does, but for taking all that was imported apart in the end; its exit code."""
+    code: Any = 0
+    try:
+        _run(command, words)
+    except SystemExit as left:
+        code = left.code
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        code = 1
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    if isinstance(code, str):
+        print(code, file=sys.stderr)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    return code if isinstance(code, int) else int(code is not None)
 
 
 def _run(command: str, words: list[str]) -> None:
@@ -170,6 +187,7 @@ def _run(command: str, words: list[str]) -> None:
 
 if __name__ == "__main__":
     _import_everything()
+    gc.freeze()
     program = _serve(sys.argv[1])
     sys.executable = sys.argv[2]
-    _run(*program)
+    os._exit(_ended(*program))

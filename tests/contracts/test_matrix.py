@@ -38,7 +38,7 @@ def test_what_fits_together_answers_and_what_does_not_says_so(
         with pytest.raises(TuneworksError):
             fit(data, recipe, folder=tmp_path, cache=tmp_path)
         return
-    teacher = teacher_of(plugin, data, addresses[base], tmp_path)
+    teacher = teacher_of(plugin, data, addresses[base])
     fitted = fit(data, recipe, folder=tmp_path, cache=tmp_path, champion=teacher)
     assert {use.address for use in fitted.uses} == {addresses[base]}
     scores = run(fitted.open(data.spec), data.test, tmp_path)
@@ -55,7 +55,7 @@ def test_several_bases_on_a_column_stand_side_by_side(
     if len(able) < 2 or plugin.needs_network or plugin.needs_writer:
         return
     recipe = Recipe(dict.fromkeys(data.spec.kinds, tuple(able)), method, epochs=1)
-    teacher = teacher_of(plugin, data, able[0], tmp_path)
+    teacher = teacher_of(plugin, data, able[0])
     fitted = fit(data, recipe, folder=tmp_path, cache=tmp_path, champion=teacher)
     assert {use.address for use in fitted.uses} == set(able)
     scores = run(fitted.open(data.spec), data.test, tmp_path)

@@ -8,6 +8,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from tests.server.process import ServerProcess
 from tuneworks.client import Client
 from tuneworks.core.errors import Unavailable
@@ -16,7 +18,6 @@ from tuneworks.core.workspace import Workspace
 from tuneworks.flows.predict import predict
 from tuneworks.testing.workspaces import NAME, deployed_workspace
 
-KILLS = 8
 CALLERS = 4
 
 
@@ -58,16 +59,20 @@ def killed_under_load(folder: Path, attempt: int, seconds: float) -> dict[str, s
     return {id: key for caller in callers for id, key in caller.acknowledged.items()}
 
 
-def test_every_acknowledged_prediction_survives_a_kill_and_none_is_doubled(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kills", [4, pytest.param(300, marks=pytest.mark.long)])
+def test_every_acknowledged_prediction_survives_a_kill_and_none_is_doubled(tmp_path: Path, kills: int) -> None:
     folder, moments = tmp_path / ".tuneworks", random.Random(20)
     deployed_workspace(folder, rows=200).close()
     acknowledged: dict[str, str] = {}
-    for attempt in range(KILLS):
-        acknowledged |= killed_under_load(folder, attempt, moments.uniform(0.05, 1.0))
+    for attempt in range(kills):
+        given = killed_under_load(folder, attempt, moments.uniform(0.05, 1.0))
+        acknowledged |= given
         with Workspace.open(folder) as workspace:
-            logged = {prediction.id: prediction for prediction in workspace.store.find(Prediction)}
-            assert acknowledged.keys() <= logged.keys()
-    assert len(acknowledged) > 10 * KILLS
+            assert all(workspace.store.get(Prediction, id) for id in given)
+    with Workspace.open(folder) as workspace:
+        logged = {prediction.id: prediction for prediction in workspace.store.find(Prediction)}
+    assert acknowledged.keys() <= logged.keys()
+    assert len(acknowledged) > 10 * kills
     assert all(logged[id].key == key and key in logged[id].inputs["text"] for id, key in acknowledged.items())
     assert max(Counter(prediction.key for prediction in logged.values()).values()) == 1
     with Workspace.open(folder) as workspace:

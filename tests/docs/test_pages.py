@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.docs.pages import ROOT, RUN, SHOWN, Block, blocks, pages
+from tests.warm import Warm
 
 MOST_SKIPS = 8
 BLOCK_SECONDS = 600
@@ -20,12 +19,11 @@ def named(page: Path) -> str:
     return str(page.relative_to(ROOT))
 
 
-def run(block: Block, folder: Path, language: str) -> subprocess.CompletedProcess[str]:
+def run(warm: Warm, block: Block, folder: Path, language: str) -> subprocess.CompletedProcess[str]:
     """Run one block; blocks of a page share the folder and its workspace."""
-    command = ["bash", "-e", "-o", "pipefail", "-c"] if block.language == "bash" else [sys.executable, "-c"]
+    command = ["bash", "-e", "-o", "pipefail", "-c"] if block.language == "bash" else [warm.python, "-c"]
     environment = {
-        **os.environ,
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        **warm.environment(),
         "TUNEWORKS_WORKSPACE": str(folder / ".tuneworks"),
         "TUNEWORKS_LANG": language,
     }
@@ -40,12 +38,12 @@ def runnable() -> list[Path]:
 
 
 @pytest.mark.parametrize("page", runnable(), ids=named)
-def test_every_block_runs(page: Path, tmp_path: Path) -> None:
+def test_every_block_runs(page: Path, warm: Warm, tmp_path: Path) -> None:
     language = "zh" if page.name.endswith(".zh.md") else "en"
     for block in blocks(page.read_text(encoding="utf-8")):
         if block.language not in RUN or block.skipped:
             continue
-        done = run(block, tmp_path, language)
+        done = run(warm, block, tmp_path, language)
         place = f"{named(page)}:{block.line}"
         assert done.returncode == 0, f"{place} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
 
@@ -87,8 +85,8 @@ def test_every_link_to_a_page_leads_somewhere() -> None:
 
 
 @pytest.mark.parametrize(("language", "code"), [("bash", "false\ntrue"), ("bash", "false | true"), ("python", "1 / 0")])
-def test_a_failing_block_is_seen(language: str, code: str, tmp_path: Path) -> None:
-    assert run(Block(language, 1, code), tmp_path, "en").returncode != 0
+def test_a_failing_block_is_seen(language: str, code: str, warm: Warm, tmp_path: Path) -> None:
+    assert run(warm, Block(language, 1, code), tmp_path, "en").returncode != 0
 
 
 def test_blocks_and_their_skips_are_found() -> None:

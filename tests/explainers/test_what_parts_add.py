@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -89,10 +90,15 @@ def test_places_of_an_image_add_up_to_its_features(tmp_path) -> None:
 
 
 def test_leaving_out_the_word_that_decides_costs_the_most(texts: Question) -> None:
-    task = registry.load("tasks", "text-classification")()
-    examples = task.examples(texts.model.spec, [{"text": "hello parcel 17"}, {"text": "扣款 17"}])
-    asked = Question(texts.model, examples, texts.run(examples), texts.run, texts.known, 0, texts.truth)
+    examples = texts.task.examples(texts.model.spec, [{"text": "hello parcel 17"}, {"text": "扣款 17"}])
+    asked = replace(texts, examples=examples, scores=texts.run(examples))
     told = registry.load("explainers", "occlusion")().explain(asked)
     strongest = [max(one.parts, key=lambda part: part.weight).shown for one in told]
     assert strongest[0] == "parcel"
     assert strongest[1] in ("扣", "款")
+
+
+def test_what_a_row_must_have_is_not_left_out() -> None:
+    with sample_question("time-series-forecasting", "series", "head") as question:
+        assert all(registry.load("explainers", name)().cost(question) is None for name in ("occlusion", "exact"))
+        assert registry.load("explainers", "nearest")().explain(question)[0].neighbours

@@ -5,11 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tuneworks.core.answers import ClassAnswer
+from tuneworks.core.answers import (
+    ClassAnswer,
+    NumberAnswer,
+    PassageAnswer,
+    SimilarityAnswer,
+    Span,
+    SpansAnswer,
+    TextAnswer,
+)
 from tuneworks.core.errors import InvalidInput, NotFound
+from tuneworks.core.explaining import Attribution, Explanation, Neighbour
+from tuneworks.core.text import Text
 from tuneworks.core.types import Prediction
 from tuneworks.core.workspace import Workspace
 from tuneworks.flows.deploy import deploy
@@ -18,6 +29,7 @@ from tuneworks.flows.explain_file import explain_file, write_explanations
 from tuneworks.flows.predict import predict
 from tuneworks.flows.references import dataset_of
 from tuneworks.flows.rows import read_rows
+from tuneworks.reports.explanations import render_explanations
 from tuneworks.testing.workspaces import NAME, deployed_workspace, tune_again
 
 ROW = {"text": "my parcel is <b>late</b>"}
@@ -101,3 +113,20 @@ def test_the_page_speaks_both_languages_and_escapes_what_was_sent(workspace: Wor
     for text in ("speaks for the answer", "支持该答案", "similarity", "相似度", "log-odds", "对数几率"):
         assert text in page
     assert write_explanations(workspace, told).read_text(encoding="utf-8") == page
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (NumberAnswer(112.5), "112.5"),
+        (SimilarityAnswer(0.25), "0.25"),
+        (SpansAnswer((Span(0, 4, "WHO", "Anna"),)), "<mark>Anna"),
+        (PassageAnswer("Anna", 0, 4, 0.5), "Anna</mark>"),
+        (TextAnswer("a parcel", 0.5), "a parcel"),
+    ],
+)
+def test_answers_of_other_kinds_stand_on_the_page_too(answer: Any, told: str) -> None:
+    attribution = Attribution(Text("value", "数值"), neighbours=(Neighbour(3, 0.5, {"text": "Bob"}, "x"),))
+    page = render_explanations([Explanation("m@1", {"text": "Anna"}, answer, "nearest", Text("a", "一"), attribution)])
+    assert told in page
+    assert "Answer(" not in page

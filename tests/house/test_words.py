@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 from tests.house.source import PACKAGE, files, none_of, tree_of
-from tuneworks.core import answers, served, types
+from tuneworks.core import access, answers, served, types
 
 CHINESE = re.compile(r"[\u3000-\u303f\u3400-\u9fff\uff00-\uffef]")
 WORDS = Path(__file__).parents[2] / "docs" / "explanation" / "words.md"
@@ -71,7 +71,7 @@ def named_in_code(page: Path) -> set[str]:
 
 def test_the_glossary_explains_every_noun_and_verb_of_the_code() -> None:
     nouns = {
-        name for module in (types, served, answers) for name, member in vars(module).items() if _defined_here(member)
+        name for module in (types, served, answers, access) for name, member in vars(module).items() if _defined_here(member)
     }
     verbs = {path.stem.replace("_", "-") for path in (PACKAGE / "cli").glob("*.py") if _is_verb(path)}
     assert nouns | verbs == named_in_code(WORDS)
@@ -91,6 +91,7 @@ def _defined_here(member: object) -> bool:
         types.__name__,
         served.__name__,
         answers.__name__,
+        access.__name__,
     )
 
 

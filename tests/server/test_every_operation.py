@@ -11,23 +11,44 @@ from pathlib import Path
 import pytest
 
 from tests.server.process import ServerProcess
+from tuneworks.client import Client
 from tuneworks.testing.workspaces import NAME, deployed_workspace
 
-SETTINGS = f"""
+SETTINGS = """
 headers = {{ Authorization = "Bearer ${{SCHEMATHESIS_TOKEN}}" }}
 request-timeout = 30
-suppress-health-check = "all"
+suppress-health-check = ["all"]
 
 [parameters]
-"path.name" = "{NAME}"
+"path.name" = "{name}"
+"path.model" = "{name}"
+"path.reference" = "{name}"
+"path.version" = "1"
 
 [checks.positive_data_acceptance]
 # What a model reads is known to its version alone, so a request that the description allows may still be none for it.
-expected-statuses = ["2xx", "400", "403", "404", "405", "409", "421", "422", "501"]
+expected-statuses = ["2xx", "400", "403", "404", "405", "409", "421", "422", "501", "504"]
 
 [[operations]]
-include-path-regex = "/jobs|/keys"
+include-path = "/v1/deployments/{{name}}/predict"
+# Whoever allows no time (X-Request-Timeout) is told so.
+checks.not_a_server_error.expected-statuses = ["2xx", "4xx", "504"]
+
+[[operations]]
+include-path-regex = "^/v1/deployments/.name./jobs"
 parameters = {{ "path.name" = "nobody" }}
+
+[[operations]]
+include-path-regex = "^/v1/runs/"
+parameters = {{ "path.id" = "{run}" }}
+
+[[operations]]
+include-path-regex = "^/v1/jobs/"
+parameters = {{ "path.id" = "{job}" }}
+
+[[operations]]
+include-path-regex = "^/v1/predictions/"
+parameters = {{ "path.id" = "{prediction}" }}
 """
 
 
@@ -39,13 +60,27 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
         yield running
 
 
-def run(server: ServerProcess, folder: Path, *options: str) -> None:
+@pytest.fixture(scope="module")
+def settings(server: ServerProcess, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Names of what is there, so that operations get as far as they can."""
+    folder = tmp_path_factory.mktemp("settings")
+    (folder / "mails.txt").write_text("where is my parcel\n")
+    with Client(server.url, token=server.token) as client:
+        made = client.predict(NAME, [{"text": "where is my parcel"}])[0]
+        run = client.prediction(made.id)["version"]["run_id"]
+        job = client.start_job(NAME, folder / "mails.txt")["id"]
+        list(client.follow(job))
+    written = folder / "schemathesis.toml"
+    written.write_text(SETTINGS.format(name=NAME, run=run, job=job, prediction=made.id))
+    return written
+
+
+def run(server: ServerProcess, settings: Path, *options: str) -> None:
     """All checks of schemathesis on all operations."""
-    (folder / "schemathesis.toml").write_text(SETTINGS)
-    program = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(folder / "schemathesis.toml")]
+    program = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(settings)]
     done = subprocess.run(
         [*program, "run", f"{server.url}/openapi.json", "--checks", "all", "--no-shrink", "--seed", "7", *options],
-        cwd=folder,
+        cwd=settings.parent,
         env={**os.environ, "SCHEMATHESIS_TOKEN": server.token, "NO_COLOR": "1"},
         capture_output=True,
         text=True,
@@ -54,10 +89,10 @@ def run(server: ServerProcess, folder: Path, *options: str) -> None:
     assert done.returncode == 0, f"{done.stdout[-20000:]}\n{done.stderr[-2000:]}"
 
 
-def test_some_requests_to_every_operation(server: ServerProcess, tmp_path: Path) -> None:
-    run(server, tmp_path, "--phases", "examples,fuzzing", "--max-examples", "2")
+def test_some_requests_to_every_operation(server: ServerProcess, settings: Path) -> None:
+    run(server, settings, "--phases", "examples,fuzzing", "--max-examples", "2")
 
 
 @pytest.mark.long
-def test_many_requests_to_every_operation(server: ServerProcess, tmp_path: Path) -> None:
-    run(server, tmp_path, "--max-examples", "100")
+def test_many_requests_to_every_operation(server: ServerProcess, settings: Path) -> None:
+    run(server, settings, "--max-examples", "100")

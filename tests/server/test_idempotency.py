@@ -18,25 +18,15 @@ from tuneworks.core.replies import Reply
 from tuneworks.core.types import Prediction
 from tuneworks.core.workspace import Workspace
 from tuneworks.flows.replies import begin_reply, drop_reply, keep_reply
-from tuneworks.testing.workspaces import NAME, deployed_workspace
+from tuneworks.testing.workspaces import NAME
 
 PREDICT = f"/v1/deployments/{NAME}/predict"
 ROW = {"row": {"text": "where is my parcel"}}
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("keys") / ".tuneworks"
-    deployed_workspace(folder, rows=200).close()
-    return folder
-
-
-@pytest.fixture(scope="module")
-def http(folder: Path) -> Iterator[httpx.Client]:
-    with (
-        ServerProcess(folder) as server,
-        httpx.Client(base_url=server.url, headers=server.headers, trust_env=False) as connected,
-    ):
+@pytest.fixture
+def http(server: ServerProcess) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=server.url, headers=server.headers, trust_env=False) as connected:
         yield connected
 
 
@@ -49,17 +39,17 @@ def sent(http: httpx.Client, key: str, body: Any = ROW, path: str = PREDICT) -> 
     return http.post(path, json=body, headers={"idempotency-key": key})
 
 
-def test_the_same_key_is_the_same_answer_also_from_another_process(http: httpx.Client, folder: Path) -> None:
-    before = logged(folder)
+def test_the_same_key_is_the_same_answer_also_from_another_process(http: httpx.Client, served_folder: Path) -> None:
+    before = logged(served_folder)
     first, again = sent(http, "order-1"), sent(http, "order-1")
-    with ServerProcess(folder) as server:
+    with ServerProcess(served_folder) as server:
         headers = {**server.headers, "idempotency-key": "order-1"}
         later = httpx.post(f"{server.url}{PREDICT}", json=ROW, headers=headers, trust_env=False)
     assert first.status_code == 200
     assert first.content == again.content == later.content
     assert [one.headers.get("idempotent-replayed") for one in (first, again, later)] == [None, "true", "true"]
     assert {one.headers["x-model-version"] for one in (first, again, later)} == {f"{NAME}@1"}
-    assert logged(folder) == before + 1
+    assert logged(served_folder) == before + 1
 
 
 def test_the_same_key_for_another_request_is_refused(http: httpx.Client) -> None:
@@ -74,14 +64,14 @@ def test_what_was_refused_leaves_its_key_free(http: httpx.Client) -> None:
     assert sent(http, "order-3").status_code == 200
 
 
-def test_many_at_once_are_one(http: httpx.Client, folder: Path) -> None:
-    before = logged(folder)
+def test_many_at_once_are_one(http: httpx.Client, served_folder: Path) -> None:
+    before = logged(served_folder)
     with ThreadPoolExecutor(8) as callers:
         answers = list(callers.map(lambda _: sent(http, "order-4"), range(8)))
     assert {answer.status_code for answer in answers} <= {200, 409}
     done = {answer.content for answer in answers if answer.status_code == 200}
     assert len(done) == 1
-    assert logged(folder) == before + 1
+    assert logged(served_folder) == before + 1
 
 
 @pytest.mark.parametrize("key", ["", "a b", "x" * 256, "caf\u00e9"])

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import numpy as np
 import openai
 import pytest
@@ -56,7 +55,7 @@ def server(folder: Path) -> Iterator[ServerProcess]:
 
 @pytest.fixture(scope="module")
 def client(server: ServerProcess) -> Iterator[openai.OpenAI]:
-    http = httpx.Client(trust_env=False)
+    http = openai.DefaultHttpxClient(trust_env=False)
     with openai.OpenAI(base_url=f"{server.url}/v1", api_key=server.token, max_retries=0, http_client=http) as connected:
         yield connected
 
@@ -178,6 +177,6 @@ def test_a_deployment_of_another_kind_says_so(client: openai.OpenAI, server: Ser
         client.embeddings.create(model="topics", input="a", dimensions=3)
     with pytest.raises(openai.NotFoundError):
         client.embeddings.create(model="nobody", input="a")
-    stranger = openai.OpenAI(base_url=f"{server.url}/v1", api_key="tw_no", max_retries=0)
+    stranger = client.with_options(api_key="tw_no")
     with pytest.raises(openai.AuthenticationError):
         stranger.models.list()

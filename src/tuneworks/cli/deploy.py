@@ -30,7 +30,9 @@ from tuneworks.core.text import Text
 @option(
     "--runtime",
     metavar="RUNTIME",
-    about=Text("What runs it. Default: the base's own.", "运行方式。默认由基础模型决定。"),
+    about=Text(
+        "What runs it. Default: what is fastest here and answers alike.", "运行方式。默认取本机上最快且答案一致的。"
+    ),
 )
 @option(
     "--mode",

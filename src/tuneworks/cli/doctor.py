@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from tuneworks.cli.commands import verb
 from tuneworks.cli.session import Session
 from tuneworks.core.tables import format_table
@@ -12,6 +14,18 @@ LEVELS = {
     "note": Text("note", "提示"),
     "warning": Text("warning", "警告"),
     "error": Text("error", "错误"),
+}
+NAMES = {
+    "python": Text("Python", "Python"),
+    "processors": Text("processors", "处理器"),
+    "memory": Text("memory", "内存"),
+    "tuneworks": Text("Tuneworks", "Tuneworks"),
+    "packages": Text("packages", "软件包"),
+    "disk": Text("disk", "磁盘"),
+    "clock": Text("clock", "时钟"),
+    "store": Text("store", "数据库"),
+    "blobs": Text("blobs", "数据块"),
+    "seal": Text("seal", "封存"),
 }
 
 
@@ -30,7 +44,13 @@ def command(session: Session) -> int:
     with session.work() as (workspace, listener):
         found = doctor(workspace=workspace, listener=listener)
     titles = (Text("looked at", "检查项"), Text("level", "级别"), Text("found", "结果"))
-    table = format_table(titles, [(one.name, LEVELS[one.level], str(one.found)) for one in found])
-    advice = [f"{one.name}: {one.fix}" for one in found if one.fix is not None]
+    table = format_table(titles, [(_named(one.name), LEVELS[one.level], str(one.found)) for one in found])
+    advice = [f"{_named(one.name)}: {one.fix}" for one in found if one.fix is not None]
     session.result(found, table, *(["", *advice] if advice else []))
     return 1 if any(one.level == "error" for one in found) else 0
+
+
+def _named(name: str) -> str:
+    """What was looked at, in the user's language: ``seal tickets: tickets@3`` begins with a word of ours."""
+    word = re.split(r"[^a-z]", name, maxsplit=1)[0]
+    return f"{NAMES.get(word, word)}{name.removeprefix(word)}"

@@ -80,6 +80,15 @@ def deployment_lines(workspace: Workspace, deployment: Deployment) -> Iterator[s
             f"{deployment.id} 正在以 {served.runtime} 运行 {label}。",
         )
     )
+    if served.fidelity:
+        alike, rows = f"{served.fidelity['agreement']:.1%}", f"{served.fidelity['rows']:.0f}"
+        apart = f"{served.fidelity['difference']:.4f}"
+        yield str(
+            Text(
+                f"It answers {alike} of {rows} held-out rows as {label} was tuned to; scores are {apart} apart.",
+                f"在 {rows} 行保留数据上，{alike} 的答案与 {label} 微调时相同；分数平均相差 {apart}。",
+            )
+        )
     if tried is not None:
         label, share = version_label(workspace, tried.version_id), f"{deployment.policy.share:.0%}"
         ways = {
@@ -88,6 +97,20 @@ def deployment_lines(workspace: Workspace, deployment: Deployment) -> Iterator[s
         }
         way = ways[deployment.mode]
         yield str(Text(f"It tries {label} {way.en}.", f"正在试用 {label}：{way.zh}。"))
+
+
+def taken_back(workspace: Workspace, deployment: Deployment) -> Iterator[str]:
+    """Which release of the deployment was taken back last."""
+    from tuneworks.core.types import Move
+
+    for move in workspace.store.find(Move, deployment=deployment.id, newest_first=True, limit=1):
+        tried = move.kind == "discarded"
+        label = version_label(workspace, move.version_id if tried else move.instead_of or "")
+        yield str(
+            Text(f"{label} is tried no longer.", f"不再试用 {label}。")
+            if tried
+            else Text(f"{label} was taken back.", f"已撤回 {label}。")
+        )
 
 
 def run_line(workspace: Workspace, run: Run) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tuneworks.cli.commands import argument, verb
+from tuneworks.cli.ledgers import LEDGERS, show_ledger
 from tuneworks.cli.lines import STATUSES, version_label
 from tuneworks.cli.session import Session
 from tuneworks.core.tables import format_table
@@ -50,15 +51,18 @@ MODES = {"champion": Text("champion", "冠军"), "shadow": Text("shadow", "影�
 @argument(
     "kind",
     required=False,
-    type=click.Choice(list(KINDS)),
+    type=click.Choice([*KINDS, *LEDGERS]),
     about=Text(
-        "datasets, runs, versions, deployments or keys. Default: all.",
-        "datasets、runs、versions、deployments 或 keys。默认全部。",
+        "datasets, runs, versions, deployments or keys (default: all); or usage, or audit, which checks the log too.",
+        "datasets、runs、versions、deployments 或 keys（默认全部）；或 usage；或 audit，同时校验日志。",
     ),
 )
 def command(session: Session, kind: str | None) -> None:
     from tuneworks.flows.inspect import list_records
 
+    if kind in LEDGERS:
+        show_ledger(session, kind)
+        return
     with session.open() as workspace:
         found = {each: list_records(each, workspace=workspace) for each in ([kind] if kind else KINDS)}
         parts = [f"{KINDS[each]}\n{table(workspace, each, records)}" for each, records in found.items()]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tuneworks.cli import shared
 from tuneworks.cli.commands import verb
-from tuneworks.cli.lines import deployment_lines
+from tuneworks.cli.lines import deployment_lines, taken_back
 from tuneworks.cli.session import Session
 from tuneworks.core.text import Text
 
@@ -22,4 +22,4 @@ def command(session: Session, deployment: str) -> None:
 
     with session.open() as workspace:
         restored = rollback(deployment, workspace=workspace)
-        session.result(restored, *deployment_lines(workspace, restored))
+        session.result(restored, *taken_back(workspace, restored), *deployment_lines(workspace, restored))

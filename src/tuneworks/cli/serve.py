@@ -50,6 +50,7 @@ def command(
     from tuneworks.server.run import serve
 
     exposure = Exposure(_path(tls_cert), _path(tls_key), proxies, hosts)
+    exposure.checked(host)
     with session.open() as workspace:
         if token := first_token(workspace):
             session.note(welcome(token, str(workspace.root / TOKEN_FILE), shown=sys.stderr.isatty()))

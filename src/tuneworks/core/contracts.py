@@ -26,7 +26,17 @@ from tuneworks.core.watching import Window as Window
 # -- what is adapted ---------------------------------------------------------------------------------
 
 
-class LoadedBase(ABC):
+class Compilable(ABC):
+    """A part of a model that runtimes may compile; ``forms``: what to."""
+
+    forms: tuple[str, ...] = ()
+
+    def compiled(self, form: str) -> Mapping[str, bytes]:
+        """The files that, laid beside its own, make it open in one of its ``forms``."""
+        raise TypeError(f"{type(self).__name__} has no form {form!r}")
+
+
+class LoadedBase(Compilable):
     """A base model ready to work on one column's values.
 
     ``fingerprint`` identifies weights and settings: equal fingerprints give equal features.
@@ -35,12 +45,11 @@ class LoadedBase(ABC):
     ``writes``: whether ``writer()`` gives one that writes texts. ``has_mask()``: whether the network knows a token that
     hides others.
     ``joint``: whether it reads its columns together: a value is then a row, column -> value.
-    ``runtime``: the runtime that runs it, where that is not its family's. ``forms``: what else it can be compiled to.
+    ``runtime``: the runtime that runs it, where that is not its family's.
     """
 
     fingerprint: str
     runtime: str = ""
-    forms: tuple[str, ...] = ()
     width: int | None = None  # columns of pooled features worth caching; None where they cost little
     files: tuple[str, ...] = ()
     has_network: bool = False
@@ -63,10 +72,6 @@ class LoadedBase(ABC):
     def writer(self) -> Any:
         """A fresh network that writes texts (``neural.writer.Writer``) and can be tuned; only where ``writes``."""
         raise TypeError(f"{type(self).__name__} writes no text")
-
-    def compiled(self, form: str) -> Mapping[str, bytes]:
-        """The files that make ``Base.load`` open it in one of its ``forms``, laid beside its own."""
-        raise TypeError(f"{type(self).__name__} has no form {form!r}")
 
     def has_mask(self) -> bool:
         """Whether the network was taught to guess tokens behind one that hides them."""
@@ -182,14 +187,8 @@ class Job:
 Parts = Mapping[str, bytes]
 
 
-class Head(ABC):
-    """What a method learnt on top of the bases, ready to answer; ``forms``: what else it can be compiled to."""
-
-    forms: tuple[str, ...] = ()
-
-    def compiled(self, form: str) -> Mapping[str, bytes]:
-        """The files that make ``Method.load`` open it in one of its ``forms``, laid beside its own."""
-        raise TypeError(f"{type(self).__name__} has no form {form!r}")
+class Head(Compilable):
+    """What a method learnt on top of the bases, ready to answer."""
 
     @abstractmethod
     def scores(self, model: Model, examples: Examples) -> Any:
@@ -287,7 +286,8 @@ class Runtime(ABC):
 
     def compile(self, model: Model, form: str) -> Mapping[str, bytes]:
         """The files that put all parts that can be into one of the ``forms`` (by name in the model's folder)."""
-        parts = [("", model.head), *((f"{use.folder}/" if use.folder else "", base) for use, base in model.bases)]
+        bases = ((f"{use.folder}/" if use.folder else "", base) for use, base in model.bases)
+        parts: list[tuple[str, Compilable]] = [("", model.head), *bases]
         made = [(prefix, part.compiled(form)) for prefix, part in parts if form in part.forms]
         return {f"{prefix}{name}": data for prefix, files in made for name, data in files.items()}
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tuneworks.core.answers import Answer
-from tuneworks.core.asking import Examples
+from tuneworks.core.asking import Examples, Task
 from tuneworks.core.contracts import Model
 from tuneworks.core.text import Text
 
@@ -90,19 +90,18 @@ class Known:
 
 @dataclass(frozen=True)
 class Question:
-    """Answers to be explained: a model, examples with their score arrays, and how the model is run on others.
+    """Answers to be explained: a model and its task, examples with score arrays, and how the model is run on others.
 
-    ``known``: the rows it learnt from, read when they are asked for, at most ``known_rows`` of them; ``truth``: what
-    one of them says of the target.
+    ``known``: the rows it learnt from, read when they are asked for, at most ``known_rows`` of them.
     """
 
     model: Model
+    task: Task
     examples: Examples
     scores: Any
     run: Callable[[Examples], Any]
     known: Callable[[], Known]
     known_rows: int
-    truth: Callable[[Any], Any]
 
 
 class Explainer(ABC):

@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 def to_json(value: Any) -> str:
     """Compact JSON text of a record, keys in field order, Chinese left readable."""
-    return json.dumps(to_plain(value), ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_shallow)
 
 
 def from_json(kind: type[T], text: str | bytes) -> T:
@@ -55,6 +55,15 @@ def from_plain(kind: Any, value: Any) -> Any:
     if origin is not None and issubclass(origin, Sequence):
         return [from_plain(arguments[0], item) for item in value]
     return float(value) if kind is float else value
+
+
+def _shallow(value: Any) -> dict[str, Any]:
+    """A dataclass or a mapping as a dict; what it holds is not looked at."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {name: getattr(value, name) for name in value.__dataclass_fields__}
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} is not a value that JSON can hold")
 
 
 def _member(members: tuple[Any, ...], value: Any) -> Any:

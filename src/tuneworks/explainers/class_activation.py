@@ -29,7 +29,7 @@ class ClassActivation(Explainer):
         return 1.0 if all(_able(base) or base.origins(values[0]) is not None for _, base, values in bases) else None
 
     def explain(self, question: Question) -> list[Attribution]:
-        return attributed(question, _able, _parts)
+        return attributed(question, _able, _parts, exact=True)
 
 
 def _able(base: LoadedBase) -> bool:

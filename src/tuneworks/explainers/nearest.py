@@ -40,7 +40,7 @@ class Nearest(Explainer):
                     known.numbers[place],
                     float(row[place]),
                     _inputs(known.examples.rows[place], question),
-                    question.truth(known.examples.rows[place]),
+                    question.task.truth(model.spec, known.examples.rows[place]),
                 )
                 for place in order
             ]

@@ -57,7 +57,7 @@ def _cuts(question: Question, number: int) -> Iterator[Cut]:
             for begin, end in stretches(value, MOST_STRETCHES):
                 part = Part(column, 0.0, value[begin:end], begin, end)
                 yield role, part, value[:begin] + value[end:]
-        elif kind in LEAVES_OUT and value is not None:
+        elif kind in LEAVES_OUT and role not in question.task.roles and value is not None:
             yield role, Part(column, 0.0, shown(value)), None
 
 

@@ -27,6 +27,7 @@ from tuneworks.core.types import ModelVersion, Prediction, Run, RunConfig
 from tuneworks.core.workspace import Workspace
 from tuneworks.flows.answer_files import AnswerFile, Line
 from tuneworks.flows.asked_rows import batches, counted_from, key_of, layout_of, opened_rows
+from tuneworks.flows.guard import Fault, tried
 from tuneworks.flows.rates import must_have_left
 from tuneworks.flows.references import deployment_of, run_of
 from tuneworks.flows.usage import Spent, characters_in, meter_of
@@ -216,12 +217,14 @@ def _predictions(
         return []
     started = time.perf_counter()
     rows = taken(workspace.blobs, [row for _, _, row in asked], image_columns(loaded.model.spec))
-    _, answers = engine_of(workspace).answer(job.served, rows)
+    given = tried(workspace, job.served, rows)
+    if isinstance(given, Fault):
+        raise given.error
     milliseconds = round((time.perf_counter() - started) * 1000 / len(rows), 3)
     version, made = loaded.version, now()
     return [
-        Prediction(id, job.deployment, version.id, made, kept(version.spec, row), given, milliseconds, key)
-        for (id, key, _), row, given in zip(asked, rows, answers, strict=True)
+        Prediction(id, job.deployment, version.id, made, kept(version.spec, row), answer, milliseconds, key)
+        for (id, key, _), row, answer in zip(asked, rows, given.answers, strict=True)
     ]
 
 

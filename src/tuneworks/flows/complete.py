@@ -10,11 +10,12 @@ from typing import Any
 from tuneworks.core.answers import Answer
 from tuneworks.core.asking import Row
 from tuneworks.core.clock import new_id, now
-from tuneworks.core.errors import InvalidInput
+from tuneworks.core.errors import InvalidInput, TuneworksError
 from tuneworks.core.text import Text
 from tuneworks.core.types import ModelVersion, Prediction, TaskSpec
 from tuneworks.core.workspace import Workspace
-from tuneworks.flows.guard import able, chosen
+from tuneworks.flows.figures import note_answers
+from tuneworks.flows.guard import able, chosen, failing, judged
 from tuneworks.flows.references import deployment_of
 from tuneworks.serving.engine import engine_of
 from tuneworks.serving.inputs import check_rows, kept
@@ -48,22 +49,28 @@ def complete(
     """Begin the answer to a prompt (a text) or a conversation (messages), in at most ``most`` tokens."""
     workspace = workspace or Workspace.open()
     found, id = deployment_of(workspace, deployment), new_id("pred")
-    loaded = engine_of(workspace).model(able(workspace, found, chosen(workspace, found, id)))
+    served = able(workspace, found, chosen(workspace, found, id))
+    loaded = engine_of(workspace).model(served)
     if not writes(loaded):
-        raise InvalidInput(
-            Text(
-                f"{deployment} writes no texts: it answers {loaded.model.output.kind}.",
-                f"{deployment} 不生成文本，它的答案类型是 {loaded.model.output.kind}。",
-            ),
-            Text(
-                f"Ask it by POST /v1/deployments/{deployment}/predict.",
-                f"请使用 POST /v1/deployments/{deployment}/predict。",
-            ),
-        )
+        raise _writes_nothing(deployment, loaded.model.output.kind)
     short = limited(loaded, most)
     row = check_rows(loaded.task, loaded.model.spec, [row_of(loaded.model.spec, said)])[0]
     made = Completion(id, loaded.version, prompt_tokens(loaded, row), short.model.output.size)
-    made.pieces = _told(made, found.id, row, short.stream(row))
+
+    def told() -> Pieces:
+        started = time.perf_counter()
+        try:
+            answer = yield from _counted(made, short.stream(row))
+        except Exception as error:
+            if not isinstance(error, TuneworksError):
+                judged(workspace, found, served, failing(loaded, error))
+            raise
+        seconds = time.perf_counter() - started
+        note_answers(found.id, loaded.version, [answer], seconds)
+        inputs, milliseconds = kept(loaded.version.spec, row), round(seconds * 1000, 3)
+        return Prediction(id, found.id, loaded.version.id, now(), inputs, answer, milliseconds)
+
+    made.pieces = told()
     return made
 
 
@@ -73,6 +80,16 @@ def row_of(spec: TaskSpec, said: str | Sequence[Any]) -> Row:
     if spec.kinds.get(column) == "messages":
         return {column: [{"role": "user", "content": said}] if isinstance(said, str) else list(said)}
     return {column: said if isinstance(said, str) else _only_text(said)}
+
+
+def _writes_nothing(deployment: str, kind: str) -> InvalidInput:
+    return InvalidInput(
+        Text(f"{deployment} writes no texts: it answers {kind}.", f"{deployment} 不生成文本，它的答案类型是 {kind}。"),
+        Text(
+            f"Ask it by POST /v1/deployments/{deployment}/predict.",
+            f"请使用 POST /v1/deployments/{deployment}/predict。",
+        ),
+    )
 
 
 def _only_text(messages: Sequence[Any]) -> str:
@@ -90,17 +107,14 @@ def _only_text(messages: Sequence[Any]) -> str:
     )
 
 
-def _told(made: Completion, deployment: str, row: Row, pieces: Generator[str, None, Answer]) -> Pieces:
-    started = time.perf_counter()
+def _counted(made: Completion, pieces: Generator[str, None, Answer]) -> Generator[str, None, Answer]:
+    """Pieces as they come, their tokens counted."""
     while True:
         try:
             piece = next(pieces)
         except StopIteration as end:
             answer: Answer = end.value
-            break
+            return answer
         made.written += getattr(piece, "tokens", 0)
         if piece:
             yield piece
-    milliseconds = round((time.perf_counter() - started) * 1000, 3)
-    inputs = kept(made.version.spec, row)
-    return Prediction(made.id, deployment, made.version.id, now(), inputs, answer, milliseconds)

@@ -118,7 +118,7 @@ def _clock(workspace: Workspace, listener: Listener) -> Iterator[Checkup]:
     moments = [_moment(found) for kind in NEWEST_OF for found in workspace.store.find(kind, newest_first=True, limit=1)]
     newest = max(moments, default="")
     ahead = datetime.fromisoformat(newest) - datetime.fromisoformat(now()) if newest else timedelta()
-    said = Text(f"{now()[:19]} UTC", f"{now()[:19]} UTC（世界时）")
+    said = Text(f"{now()[:19]} UTC", f"{now()[:19]}（世界时）")
     if ahead > CLOCK_SLACK or datetime.now(UTC).year < 2025:
         fix = Text("Set the clock: timedatectl set-ntp true", "请校正时钟：timedatectl set-ntp true")
         late = Text(f"{said.en}, but records are as of {newest[:19]}", f"{said.zh}，但已有记录的时间为 {newest[:19]}")

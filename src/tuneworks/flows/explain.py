@@ -120,12 +120,12 @@ def _question(workspace: Workspace, loaded: LoadedModel, examples: Examples) -> 
     dataset = workspace.store.get(Dataset, loaded.version.dataset_id)
     return Question(
         loaded.model,
+        loaded.task,
         examples,
         run(examples),
         run,
         lambda: known_of(workspace, loaded),
         dataset.rows if dataset else 0,
-        lambda row: loaded.task.truth(loaded.model.spec, row),
     )
 
 

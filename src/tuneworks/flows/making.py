@@ -144,7 +144,7 @@ def _golden(plan: Plan, model: Model, cache: Path) -> dict[str, Path | bytes]:
     longest = max(range(len(test)), key=lambda i: sum(len(str(values[i])) for values in test.inputs.values()))
     examples = test.take(sorted({longest, *range(min(shape_of(model.output.kind).golden_rows, len(test)))}))
     columns = plan.data.spec.inputs.values()
-    rows = [{column: row.get(column) for column in columns} for row in examples.rows]
+    rows: list[Row] = [{column: row.get(column) for column in columns} for row in examples.rows]
     rows += _overlong(plan, model, rows[-1])
     pictures = {f"{PICTURES}/{name}": path for name, path in named(rows).items()}
     scores = run_model(model, plan.data.task.examples(plan.data.spec, rows), cache)

@@ -29,7 +29,7 @@ def drawn_trees(stated: Mapping[str, Any]) -> bytes:
             if node[2] == "LEAF":
                 for name, value in zip(leaves, (number, node[0], number % outputs, node[7]), strict=True):
                     leaves[name].append(value)
-    attributes = {f"nodes_{name}": columns[name] for name in NODES}
+    attributes: dict[str, Any] = {f"nodes_{name}": columns[name] for name in NODES}
     attributes |= {f"target_{name}": leaves[name] for name in ("treeids", "nodeids", "ids")}
     attributes["nodes_values_as_tensor"] = numpy_helper.from_array(np.array(columns["values"], np.float64))
     attributes["target_weights_as_tensor"] = numpy_helper.from_array(np.array(leaves["weights"], np.float64))

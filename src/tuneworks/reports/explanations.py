@@ -9,7 +9,7 @@ from markupsafe import Markup, escape
 from tuneworks.core.explaining import Explanation, Part
 from tuneworks.core.text import current_language
 from tuneworks.core.types import Picture
-from tuneworks.reports.forms import form
+from tuneworks.reports.forms import FORMS, form
 from tuneworks.reports.html import environment, show
 from tuneworks.reports.pictures import thumbnail
 from tuneworks.reports.svg import element
@@ -17,6 +17,8 @@ from tuneworks.reports.svg import element
 MOST_SHOWN = 200
 FOR, AGAINST = "11,110,117", "166,50,28"
 STRONGEST = 0.75
+TOLD = ("spans", "labels", "text", "value", "score", "perplexity")
+"""What is told of an answer that has no form of its own: the first of these that it has."""
 
 
 def render_explanations(explanations: Sequence[Explanation]) -> str:
@@ -61,7 +63,9 @@ def _answered(explanation: Explanation) -> Markup:
     if explanation.label is not None:
         score = getattr(answer, "scores", {}).get(explanation.label)
         return escape(explanation.label if score is None else f"{explanation.label}  {score:.3f}")
-    return form(answer, explanation.inputs, None, show)
+    whole = answer.kind in FORMS
+    told = answer if whole else next(getattr(answer, name) for name in TOLD if hasattr(answer, name))
+    return form(told, explanation.inputs, None, show)
 
 
 def _strongest(explanation: Explanation) -> float:

@@ -1,4 +1,4 @@
-"""Runs boosted trees compiled to one ONNX operator, in the calling thread: the same sums, many times as soon."""
+"""Runs boosted trees as one ONNX operator, in the calling thread: the same sums in about half the time."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ ALWAYS = (400, 413, 421, 503)
 WITH_A_KEY = (401, 403, 429)
 WITH_A_BODY = (408, 409)
 REQUEST_ID = {"description": "The request's id: yours (`X-Request-Id`), else a new one.", "schema": {"type": "string"}}
+KEY = {"key": {"type": "http", "scheme": "bearer", "description": "A key: `tuneworks new key NAME --role ROLE`."}}
 IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -29,6 +30,7 @@ def describe(app: FastAPI, public: frozenset[tuple[str, str]]) -> None:
     def described() -> dict[str, Any]:
         if app.openapi_schema is None:
             said = own()
+            said.setdefault("components", {})["securitySchemes"] = KEY
             for path, operations in said["paths"].items():
                 for method, operation in operations.items():
                     _complete(operation, path, method.upper(), (method.upper(), path) in public)
@@ -52,6 +54,8 @@ def _complete(operation: dict[str, Any], path: str, method: str, is_public: bool
         answer.setdefault("headers", {})["X-Request-Id"] = REQUEST_ID
     if method == "POST":
         operation.setdefault("parameters", []).append(IDEMPOTENCY_KEY)
+    if not is_public:
+        operation["security"] = [{name: [] for name in KEY}]
 
 
 def _translate(answers: dict[str, Any], dialect: Dialect) -> None:

@@ -25,7 +25,8 @@ class SpeakTheirLanguage:
 
 def chosen_language(scope: Scope) -> str:
     """``en`` or ``zh``; of several accepted languages the one with the highest weight, the first of equals."""
-    asked = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("lang", [""])[0].lower()
+    query = scope.get("query_string", b"")
+    asked = parse_qs(query.decode("latin-1")).get("lang", [""])[0].lower() if query else ""
     if asked[:2] in LANGUAGES:
         return asked
     accepted = [_weighed(part) for part in header(scope, b"accept-language").split(",")]

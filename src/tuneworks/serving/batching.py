@@ -31,7 +31,8 @@ BYTES_A_TOKEN = 4
 class Request:
     """Rows of one caller, and the answers so far; whoever cancels ``done`` no longer wants them.
 
-    ``id``: that of its first answer. ``weights``: roughly how many tokens each row is. ``choice``: who answers, chosen once (``choosing``) for all rows.
+    ``id``: that of its first answer. ``weights``: roughly how many tokens each row is. ``choice``: who answers, chosen
+    once (``choosing``) for all rows.
     """
 
     deployment: str

@@ -122,7 +122,9 @@ def linear_head(question: Question) -> LinearHead | None:
     return head if head.adds_up(question.model, question.examples) else None
 
 
-def attributed(question: Question, able: Callable[[LoadedBase], bool], attribute: Attribute) -> list[Attribution]:
+def attributed(
+    question: Question, able: Callable[[LoadedBase], bool], attribute: Attribute, *, exact: bool = False
+) -> list[Attribution]:
     """What the linear head adds up, by parts: ``attribute`` tells them for bases that are ``able``, others themselves.
 
     It is given a base's use, the base, a value, and how much a unit of each feature adds (D,).
@@ -139,7 +141,7 @@ def attributed(question: Question, able: Callable[[LoadedBase], bool], attribute
             one = attribute(use, base, value, slopes[number]) if able(base) else parts_of(use, base, value, added)
             each[number] += one
     withouts = [total - sum(part.weight for part in parts) for total, parts in zip(totals, each, strict=True)]
-    return summed(question, each, withouts)
+    return summed(question, each, withouts, exact=exact)
 
 
 def summed(

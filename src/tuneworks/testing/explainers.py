@@ -83,24 +83,16 @@ def check_neighbours_change_nothing(explainer_class: type[Explainer], questions:
 def sample_question(task: str, address: str, method: str) -> Iterator[Question]:
     """Some rows of a task's sample, answered by a model of the base at the address."""
     data = sample_data(task)
-    with sample_model(data, address, method) as model:
-        runtime = registry.load("runtimes", runtime_of([use for use, _ in model.bases]))()
+    model = sample_model(data, address, method)
+    runtime = registry.load("runtimes", runtime_of([use for use, _ in model.bases]))()
 
-        def run(examples: Examples) -> object:
-            return runtime.run(model, examples)
+    def run(examples: Examples) -> object:
+        return runtime.run(model, examples)
 
-        examples = data.test.take(range(ASKED))
-        blocks = pooled_of(model.bases, model.spec, model.output, data.train)
-        known = Known(data.train, list(range(1, len(data.train) + 1)), blocks)
-        yield Question(
-            model,
-            examples,
-            run(examples),
-            run,
-            lambda: known,
-            len(data.train),
-            lambda row: data.task.truth(data.spec, row),
-        )
+    examples = data.test.take(range(ASKED))
+    blocks = pooled_of(model.bases, model.spec, model.output, data.train)
+    known = Known(data.train, list(range(1, len(data.train) + 1)), blocks)
+    yield Question(model, data.task, examples, run(examples), run, lambda: known, len(data.train))
 
 
 @contextmanager

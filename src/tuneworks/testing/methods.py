@@ -82,7 +82,7 @@ def check_a_resumed_fit_ends_in_the_same_bytes(method_class: type[Method], addre
     """Where steps can be gone on from, one in the middle leads to the parts of the fit that never stopped."""
     for data in islice(suiting(method_class, address), 1):
         with tempfile.TemporaryDirectory() as place:
-            teacher = teacher_of(method_class, data, address, Path(place))
+            teacher = teacher_of(method_class, data, address)
             job = job_of(data, Recipe(base=address, epochs=1), Path(place), teacher)
             states, parts = _with_states(method_class().fit(job))
             if states:
@@ -125,7 +125,7 @@ def _scores_are_sound(model: Model, data: Data) -> None:
 def _fitted(
     method_class: type[Method], data: Data, address: str, folder: Path, seed: int = 0
 ) -> tuple[list[Step], Parts, Model]:
-    teacher = teacher_of(method_class, data, address, folder)
+    teacher = teacher_of(method_class, data, address)
     job = job_of(data, Recipe(base=address, epochs=1, seed=seed), folder, teacher)
     fitting = method_class().fit(job)
     assert isinstance(fitting, Generator)

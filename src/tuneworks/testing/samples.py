@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -19,6 +18,8 @@ from tuneworks.serving.loaded import load_base
 
 ROWS = 120
 PLAIN = "head"
+KEPT: list[tempfile.TemporaryDirectory[str]] = []
+"""The folders of models made here; they go when the process ends."""
 
 
 @cache
@@ -35,17 +36,9 @@ def output_of(data: Data) -> Output:
     return data.task.output(data.spec)
 
 
-def teacher_of(method: type[Method], data: Data, address: str, folder: Path) -> Model | None:
+def teacher_of(method: type[Method], data: Data, address: str) -> Model | None:
     """What a method that learns from a tuned version goes on from: a head on the same base."""
-    if not method.needs_teacher:
-        return None
-    own = folder / "teacher"
-    fitted = fit(data, Recipe(base=address, method=PLAIN), folder=own, cache=folder)
-    for name, path in fitted.files.items():
-        if not (own / name).exists():
-            (own / name).parent.mkdir(parents=True, exist_ok=True)
-            (own / name).write_bytes(path.read_bytes())
-    return fitted.open(data.spec)
+    return sample_model(data, address, PLAIN) if method.needs_teacher else None
 
 
 def job_of(data: Data, recipe: Recipe, folder: Path, teacher: Model | None = None) -> Job:
@@ -90,12 +83,21 @@ def suiting(method: type[Method], address: str) -> Iterator[Data]:
             yield data
 
 
-@contextmanager
-def sample_model(data: Data, address: str, method: str) -> Iterator[Model]:
-    """A model of the base at the address, tuned on a sample."""
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
-        teacher = teacher_of(registry.load("methods", method), data, address, folder)
-        recipe = Recipe(base=address, method=method, epochs=1)
-        fitted = fit(data, recipe, folder=folder, cache=folder, champion=teacher)
-        yield fitted.open(data.spec)
+def sample_model(data: Data, address: str, method: str) -> Model:
+    """A model of the base at the address, tuned on a sample; made once, and kept until the process ends."""
+    return _tuned(data.spec.task or "", address, method)
+
+
+@cache
+def _tuned(task: str, address: str, method: str) -> Model:
+    data, place = sample_data(task), tempfile.TemporaryDirectory()
+    KEPT.append(place)
+    folder = Path(place.name) / "model"
+    teacher = teacher_of(registry.load("methods", method), data, address)
+    recipe = Recipe(base=address, method=method, epochs=1)
+    fitted = fit(data, recipe, folder=folder, cache=Path(place.name), champion=teacher)
+    for name, path in fitted.files.items():
+        if not (folder / name).exists():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(path.read_bytes())
+    return fitted.open(data.spec)
