@@ -6,6 +6,7 @@ import sys
 
 from bench import (
     entities,
+    explanations,
     few_shot,
     generation,
     head_speed,
@@ -17,6 +18,7 @@ from bench import (
     questions,
     search,
     series,
+    serving_http,
     similarity,
     startup,
     tables,
@@ -41,6 +43,8 @@ BENCHES = (
     ladder,
     plan,
     pruning,
+    explanations,
+    serving_http,
 )
 
 if __name__ == "__main__":

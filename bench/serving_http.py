@@ -26,13 +26,14 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import tuneworks
 from bench.harness import read
 from bench.serving_engine import NAME, deployed, stock_folder
+from bench.slow_clients import all_closed, half_a_request
 from tuneworks.core.access import token_in
 from tuneworks.core.tables import format_table
 from tuneworks.core.types import Deployment
@@ -66,6 +67,7 @@ class Contender:
     path: str
     wraps: str
     threads: int = 1
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     def body(self, text: str) -> str:
         return json.dumps(
@@ -130,9 +132,9 @@ class Bench:
         """500 connections that never finish a request, while others ask as usual."""
         with self._running(self._ours) as port:
             usual = self._load(self._ours, port, 8, self._seconds)
-            began, held = time.monotonic(), [_half_a_request(port) for _ in range(SLOW_CONNECTIONS)]
+            began, held = time.monotonic(), [half_a_request(port) for _ in range(SLOW_CONNECTIONS)]
             last: list[float] = []
-            waiting = threading.Thread(target=lambda: last.append(_all_closed(held) - began))
+            waiting = threading.Thread(target=lambda: last.append(all_closed(held) - began))
             waiting.start()
             beside = self._load(self._ours, port, 8, self._seconds)
             waiting.join()
@@ -157,7 +159,8 @@ class Bench:
     @contextmanager
     def _running(self, contender: Contender) -> Iterator[int]:
         port = _free_port()
-        environment = {**os.environ, "OMP_NUM_THREADS": str(contender.threads), "TUNEWORKS_LOG": "off"}
+        own = {"OMP_NUM_THREADS": str(contender.threads), "TUNEWORKS_LOG": "off", **contender.environment}
+        environment = {**os.environ, **own}
         command = [part.replace("PORT", str(port)) for part in contender.command]
         with open(self._folder / "server.log", "w", encoding="utf-8") as log:
             process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
@@ -175,12 +178,11 @@ class Bench:
 
     def _wait(self, contender: Contender, port: int, process: subprocess.Popen[bytes]) -> None:
         """Wait until it answers a text."""
-        name, _, key = self._key().partition(": ")
         url, data = f"http://127.0.0.1:{port}{contender.path}", contender.body("hello").encode()
         end = time.monotonic() + STARTING_SECONDS
         while True:
             try:
-                key = self._key().partition(": ")[2]
+                name, _, key = self._key().partition(": ")
                 headers = {"content-type": "application/json", name: key}
                 with urllib.request.urlopen(urllib.request.Request(url, data, headers), timeout=30):
                     return
@@ -197,19 +199,22 @@ def _ours(folder: Path) -> Contender:
 
 def _contenders(folder: Path, *, peers: bool) -> dict[str, Contender]:
     found = {OURS: _ours(folder), NOTHING: Contender([sys.executable, "-c", NO_OP, "PORT"], "/", "row")}
-    script, own = str(Path(__file__).with_name("serving_peers.py")), str(folder)
-    for title, name, wraps, variable in (
-        ("FastAPI", "fastapi", "text", "LITSERVE_PYTHON"),
-        ("BentoML", "bentoml", "texts", "BENTOML_PYTHON"),
-        ("LitServe", "litserve", "text", "LITSERVE_PYTHON"),
+    source = os.pathsep.join([str(Path(tuneworks.__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
+    for title, name, wraps in (
+        ("FastAPI", "fastapi", "text"),
+        ("BentoML", "bentoml", "texts"),
+        ("LitServe", "litserve", "text"),
     ):
+        variable = "BENTOML_PYTHON" if name == "bentoml" else "LITSERVE_PYTHON"
         python = os.environ.get(variable)
         if not (peers and python):
-            print(f"{title} is left out: {variable} names no interpreter that has it" if peers else f"no {title}")
+            print(f"{title} is left out: {variable} names no interpreter that has it, or it was to be skipped")
             continue
+        command = [python, str(Path(__file__).parent / "peers" / f"behind_{name}.py"), "PORT"]
         for kind in ("pipeline", "engine")[: 1 if name == "fastapi" else 2]:
             word, threads = (kind, 2) if kind == "pipeline" else ("same engine", 1)
-            found[f"{title}, {word}"] = Contender([python, script, name, kind, own, "PORT"], "/predict", wraps, threads)
+            environment = {"PEER_KIND": kind, "PEER_FOLDER": str(folder), "PYTHONPATH": source}
+            found[f"{title}, {word}"] = Contender(command, "/predict", wraps, threads, environment)
     return found
 
 
@@ -260,32 +265,6 @@ def _odd(told: Told) -> int:
     """Answers beside 200 and refusals that say when to come back, and connections that broke."""
     others = sum(count for status, count in told["statuses"].items() if status not in ("200", "503"))
     return int(others + told["statuses"].get("503", 0) - told["retry_after"] + told["broken"])
-
-
-def _half_a_request(port: int) -> socket.socket:
-    made = socket.create_connection(("127.0.0.1", port))
-    made.sendall(b"POST /v1/deployments HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ")
-    return made
-
-
-def _all_closed(held: Sequence[socket.socket]) -> float:
-    """When the last of them was closed; each sends another byte every second until then."""
-    left = list(held)
-    while left and time.monotonic():
-        still = []
-        for one in left:
-            try:
-                one.send(b"x")
-                one.setblocking(False)
-                if one.recv(4096) != b"":
-                    still.append(one)
-            except BlockingIOError:
-                still.append(one)
-            except OSError:
-                one.close()
-        left = still
-        time.sleep(1)
-    return time.monotonic()
 
 
 def _median(runs: Sequence[Told]) -> Told:

@@ -17,7 +17,7 @@ from tuneworks.core.explaining import Question
 from tuneworks.language import ngrams
 from tuneworks.language.segments import units
 from tuneworks.neural.batches import batch_of
-from tuneworks.neural.encoder_files import Settings, mask_of
+from tuneworks.neural.encoder_files import Settings
 from tuneworks.neural.integrated_gradients import integrated, piece_of
 from tuneworks.neural.pieces import Piece
 from tuneworks.statistics.linear import logits
@@ -66,7 +66,7 @@ def test_exact_values_of_trees_add_up_to_their_sums() -> None:
     )
 
 
-def test_integrated_gradients_add_up_to_what_masking_takes_away(tmp_path) -> None:
+def test_integrated_gradients_add_up_to_what_padding_takes_away(tmp_path) -> None:
     folder = tiny_encoder(tmp_path)
     (folder / "encoder.json").write_bytes(Settings(max_length=32).to_json())
     base = registry.load("bases", "text-encoder")().load({path.name: path for path in folder.iterdir()})
@@ -75,8 +75,8 @@ def test_integrated_gradients_add_up_to_what_masking_takes_away(tmp_path) -> Non
     encoder = base.reading_network()
     piece = piece_of(encoder, text, units(text))
     own = {token for _, tokens in piece.units for token in tokens}
-    masked = Piece(0, [mask_of(encoder.tokenizer) if t in own else id for t, id in enumerate(piece.ids)])
-    apart = encoder.pooled(batch_of([piece])) - encoder.pooled(batch_of([masked]))
+    padded = Piece(0, [encoder.pad if t in own else id for t, id in enumerate(piece.ids)])
+    apart = encoder.pooled(batch_of([piece])) - encoder.pooled(batch_of([padded]))
     assert added.sum() == pytest.approx(float(apart.detach().numpy()[0] @ slopes), abs=0.02)
 
 

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from tuneworks.cli.main import main
 from tuneworks.core.errors import Conflict, NotFound, Unavailable, UnreadableFile
+from tuneworks.core.text import set_language
 from tuneworks.core.types import Deployment, Prediction
 from tuneworks.core.workspace import Workspace
 from tuneworks.flows.backup import backup
@@ -210,3 +212,25 @@ def test_the_doctor_names_everything_that_is_amiss_and_says_what_to_do(workspace
     assert any(one.name == f"seal {NAME}: {NAME}@1" and "head.safetensors" in one.found.zh for one in found)
     assert all(one.fix is not None for one in found)
     assert workspace.store.get(Deployment, NAME) is not None
+
+
+def test_the_commands_say_what_came_of_it_and_end_with_its_code(
+    workspace: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(folder: str, *words: str) -> tuple[object, str]:
+        try:
+            with pytest.raises(SystemExit) as ended:
+                main(["--workspace", str(tmp_path / folder), "--lang", "zh", *words])
+        finally:
+            set_language(None)
+        return ended.value.code, capsys.readouterr().out
+
+    assert run(".tuneworks", "backup", str(tmp_path / "kept.tar"))[0] == 0
+    code, said = run("again", "restore", str(tmp_path / "kept.tar"))
+    assert (code, "条记录" in said) == (0, True)
+    assert run("again", "restore", str(tmp_path / "kept.tar"))[0] == Conflict.exit_code
+    code, said = run("again", "doctor")
+    assert (code, f"封存 {NAME}: {NAME}@1" in said) == (0, True)
+    head = tmp_path / "again" / "models" / f"{NAME}@1" / "head.safetensors"
+    head.write_bytes(b"")
+    assert run("again", "doctor")[0] == 1

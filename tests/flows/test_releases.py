@@ -27,6 +27,7 @@ from tuneworks.flows.promote import promote
 from tuneworks.flows.references import version_of
 from tuneworks.flows.retune import retune
 from tuneworks.flows.rollback import rollback
+from tuneworks.flows.warm import warm
 from tuneworks.serving.engine import engine_of
 from tuneworks.testing.workspaces import NAME, deployed_workspace, sample_rows, tune_again
 
@@ -182,6 +183,16 @@ def test_a_version_that_does_not_load_gives_way_to_the_one_before(prepared: Path
         head.write_bytes(head.read_bytes()[:-1] + b"\x07")
     with Workspace.open(workspace.root) as server, pytest.raises(BrokenSeal):
         predict(NAME, ROWS[:3], workspace=server)
+
+
+def test_a_server_that_starts_on_a_broken_champion_serves_the_one_before(workspace: Workspace) -> None:
+    promote(NAME, f"{NAME}@2", workspace=workspace)
+    head = workspace.models / f"{NAME}@2" / "head.safetensors"
+    head.write_bytes(head.read_bytes()[:-1] + b"\x07")
+    with Workspace.open(workspace.root) as server:
+        assert warm(server) == []
+        assert champion(server) == f"{NAME}@1"
+        assert engine_of(server).is_open(present(server).champion)
 
 
 def test_too_many_failures_take_a_new_champion_back_and_few_do_not(workspace: Workspace) -> None:

@@ -22,7 +22,7 @@ print("stopped", flush=True)
 
 
 class ServerProcess:
-    """``tuneworks.server`` in a process of its own; ``url`` is where it answers, ``headers`` say an administrator asks."""
+    """``tuneworks.server`` in a process of its own; ``url``: where it answers; ``headers``: an administrator's."""
 
     def __init__(self, workspace: Path, port: int = 0, *, log: str = "off") -> None:
         self._process = subprocess.Popen(

@@ -35,7 +35,9 @@ def test_answers_keep_the_order_of_the_rows_and_their_keys(client: Client) -> No
 
 
 def test_one_row_may_come_alone(server: ServerProcess) -> None:
-    answered = httpx.post(f"{server.url}/v1/deployments/{NAME}/predict", json={"row": {"text": "快递太慢了"}}, headers=server.headers).json()
+    answered = httpx.post(
+        f"{server.url}/v1/deployments/{NAME}/predict", json={"row": {"text": "快递太慢了"}}, headers=server.headers
+    ).json()
     assert [one["answer"]["label"] for one in answered["predictions"]] == ["delivery"]
     assert answered["predictions"][0]["version"] == f"{NAME}@1"
 
@@ -73,7 +75,9 @@ def test_feedback_with_a_label_new_to_the_model_says_so(client: Client, server: 
     assert (noted.value, noted.correct) == ("paymnt", False)
     assert noted.note is not None
     assert "Did you mean 'payment'?" in noted.note.en
-    said = httpx.post(f"{server.url}/v1/predictions/{given.id}/feedback", json={"value": "paymnt"}, headers=server.headers).json()
+    said = httpx.post(
+        f"{server.url}/v1/predictions/{given.id}/feedback", json={"value": "paymnt"}, headers=server.headers
+    ).json()
     assert said["note"] == {"en": noted.note.en, "zh": noted.note.zh}
 
 
@@ -115,4 +119,9 @@ def test_the_description_shows_how_to_ask_and_how_errors_look(server: ServerProc
 def test_the_examples_of_the_description_work(server: ServerProcess) -> None:
     asking = httpx.get(f"{server.url}/openapi.json").json()["paths"]["/v1/deployments/{name}/predict"]["post"]
     for example in asking["requestBody"]["content"]["application/json"]["examples"].values():
-        assert httpx.post(f"{server.url}/v1/deployments/{NAME}/predict", json=example["value"], headers=server.headers).status_code == 200
+        assert (
+            httpx.post(
+                f"{server.url}/v1/deployments/{NAME}/predict", json=example["value"], headers=server.headers
+            ).status_code
+            == 200
+        )

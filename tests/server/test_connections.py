@@ -87,7 +87,9 @@ def test_a_request_is_the_same_wherever_it_is_cut(request_bytes: bytes) -> None:
         whole = bodies(await told(port, request_bytes))
         assert len(whole) == 1
         assert whole[0][3] == "hello"
-        cuts = [told(port, request_bytes[:at], request_bytes[at:], pause=0.01) for at in range(1, len(request_bytes), 3)]
+        cuts = [
+            told(port, request_bytes[:at], request_bytes[at:], pause=0.01) for at in range(1, len(request_bytes), 3)
+        ]
         for answered in await asyncio.gather(*cuts):
             assert bodies(answered) == whole
 

@@ -96,7 +96,10 @@ def test_a_run_is_paused_resumed_and_cancelled(server: ServerProcess, workspace:
     next(told)
     assert post(server, run.id, "pause").json()["wanted"] == "pause"
     assert list(events(server, run.id))[-1]["kind"] == "paused"
-    assert httpx.get(f"{server.url}/v1/runs/{run.id}", trust_env=False, headers=server.headers).json()["status"] == "paused"
+    assert (
+        httpx.get(f"{server.url}/v1/runs/{run.id}", trust_env=False, headers=server.headers).json()["status"]
+        == "paused"
+    )
     resumed = post(server, run.id, "resume")
     assert (resumed.status_code, resumed.json()["status"]) == (202, "queued")
     assert "resumed" in {event["kind"] for event in events(server, run.id)}
@@ -107,7 +110,9 @@ def test_a_run_is_paused_resumed_and_cancelled(server: ServerProcess, workspace:
     next(event for event in events(server, other.id) if "loss" in event["values"])
     post(server, other.id, "cancel")
     assert list(events(server, other.id))[-1]["kind"] == "cancelled"
-    listed = httpx.get(f"{server.url}/v1/runs", params={"status": "cancelled"}, trust_env=False, headers=server.headers).json()
+    listed = httpx.get(
+        f"{server.url}/v1/runs", params={"status": "cancelled"}, trust_env=False, headers=server.headers
+    ).json()
     assert [each["id"] for each in listed] == [other.id]
 
 
@@ -123,7 +128,9 @@ def test_an_unknown_run_is_said_so(server: ServerProcess) -> None:
 def test_a_server_that_is_told_to_stop_does_not_wait_for_those_who_listen(folder: Path, workspace: Workspace) -> None:
     queued = queue(workspace, patient_config(workspace))
     server = ServerProcess(folder)
-    with httpx.stream("GET", f"{server.url}/v1/runs/{queued.id}/events", timeout=60, trust_env=False, headers=server.headers):
+    with httpx.stream(
+        "GET", f"{server.url}/v1/runs/{queued.id}/events", timeout=60, trust_env=False, headers=server.headers
+    ):
         began = time.monotonic()
         code, _, _ = server.stop(signal.SIGTERM)
     assert (code, time.monotonic() - began < 10) == (0, True)

@@ -62,7 +62,10 @@ def test_what_is_wrong_with_a_request_is_said_before_the_first_piece(writing: Se
 
 def test_events_carry_one_line_each(writing: ServerProcess) -> None:
     path = f"{writing.url}/v1/deployments/replies/predict"
-    with httpx.stream("POST", path, json={"row": ROW, "stream": True}, trust_env=False, headers=writing.headers) as answered:
+    with httpx.stream(
+        "POST", path, json={"row": ROW, "stream": True}, trust_env=False, headers=writing.headers
+    ) as answered:
+        assert answered.headers["x-model-version"] == "replies@1"
         assert answered.headers["content-type"].startswith("text/event-stream")
         lines = [line for line in answered.iter_lines() if line]
     assert lines[-2] == "event: prediction"

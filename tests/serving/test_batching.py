@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any
@@ -55,6 +56,12 @@ def asked(batches: Batches, rows: Sequence[Any], deployment: str = "a", weight: 
     return request.done
 
 
+def until(seen: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not seen() and time.monotonic() < deadline:
+        time.sleep(0.001)
+
+
 def blocked(hand: Hand, batches: Batches) -> Future[Any]:
     """A first request that keeps the only worker busy, so that what follows waits."""
     first = asked(batches, [0], "first")
@@ -69,6 +76,14 @@ def test_all_that_wait_are_answered_together_as_far_as_they_fit() -> None:
         hand.gate.set()
         assert [one.result(10) for one in waiting] == [[2 * number] for number in range(40)]
         assert [len(batch) for batch in hand.batches] == [1, 32, 8]
+
+
+def test_what_waits_is_shared_by_the_workers_that_are_free() -> None:
+    with working(workers=2) as (hand, batches):
+        until(lambda: batches._idle == 2)
+        asked(batches, list(range(16)))
+        until(lambda: len(hand.batches) == 2)
+        assert [batch[0][1:] for batch in hand.batches] == [(0, 8), (8, 16)]
 
 
 def test_who_comes_alone_waits_for_nobody() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -107,6 +109,27 @@ def test_the_choice_is_told_kept_and_made_once(workspace: Workspace) -> None:
     beside = deploy(version.label, name="beside", workspace=workspace)
     assert beside.champion == first.champion
     assert predict("beside", ROWS[:3], workspace=workspace)[0].version_id == first.champion.version_id
+
+
+TORCHLESS = """
+import sys
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("torch", "transformers"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Missing())
+import tuneworks
+with tuneworks.Workspace.open("WORKSPACE") as workspace:
+    print(tuneworks.predict("company", [{"text": "where is my parcel"}], workspace=workspace)[0].answer.label)
+"""
+
+
+def test_a_tuned_encoder_is_served_where_torch_is_not_installed(workspace: Workspace) -> None:
+    deploy("full", name="company", runtime="onnx", workspace=workspace)
+    code = TORCHLESS.replace("WORKSPACE", str(workspace.root))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    expected = predict("company", [{"text": "where is my parcel"}], workspace=workspace)[0].answer
+    assert done.stdout.split() == [expected.label], done.stderr
 
 
 def test_what_answers_otherwise_is_not_taken_however_fast(workspace: Workspace, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from alembic.script import ScriptDirectory
 from tuneworks.core.errors import Conflict, InvalidInput, Unavailable
 from tuneworks.core.text import language
 from tuneworks.core.types import DatasetName, Prediction
-from tuneworks.stores import sql
+from tuneworks.stores import _migrating, sql
 from tuneworks.stores._tables import TABLES
 from tuneworks.stores.sql import SqlStore
 from tuneworks.testing.stores import MADE, a_prediction
@@ -42,16 +42,16 @@ def test_the_migrations_make_the_tables_the_code_knows(file: Path) -> None:
     SqlStore(file).close()
     engine = sa.create_engine(f"sqlite:///{file}")
     with engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"version_table": sql.VERSION_TABLE})
+        context = MigrationContext.configure(connection, opts={"version_table": _migrating.VERSION_TABLE})
         assert compare_metadata(context, next(iter(TABLES.values())).metadata) == []
     engine.dispose()
 
 
 def test_the_newest_migration_is_the_head() -> None:
     config = Config()
-    config.set_main_option("script_location", str(sql.MIGRATIONS))
+    config.set_main_option("script_location", str(_migrating.MIGRATIONS))
     head = ScriptDirectory.from_config(config).get_current_head()
-    assert head == max(path.name[:4] for path in (sql.MIGRATIONS / "versions").glob("[0-9]*.py"))
+    assert head == max(path.name[:4] for path in (_migrating.MIGRATIONS / "versions").glob("[0-9]*.py"))
 
 
 def test_opening_a_store_at_head_imports_no_migration_tool(file: Path) -> None:

@@ -176,3 +176,20 @@ def test_columns_no_row_uses_cost_nothing_and_weigh_nothing() -> None:
     assert head["weight_0"].shape == (530, CLASSES)
     assert (head["weight_0"][10:510] == 0).all()
     assert np.allclose(np.delete(head["weight_0"], range(10, 510), axis=0), expected["weight_0"])
+
+
+def test_going_on_from_a_neighbouring_strength_is_sooner_there_and_ends_at_the_same_minimum() -> None:
+    (block, _), targets = blocks_and_targets(rows=600)
+    random = np.random.default_rng(2)
+    wide = np.hstack([block, random.normal(0, 1, (600, 90)).astype(np.float32) * np.geomspace(0.01, 9, 90)])
+    task, _ = linear.problem([wide.astype(np.float32)], targets, CLASSES)
+    before, penalty = linear.fit_on(task, 30.0), 1 / (100.0 * len(targets))
+
+    def reached(point: np.ndarray) -> float:
+        return linear._objective(task, point, penalty)[0]
+
+    best = reached(linear.fit(task, 100.0, iterations=2000, tolerance=1e-9))
+    assert reached(linear.fit_on(task, 100.0, before, tolerance=1e-9).point) == pytest.approx(best, abs=1e-5)
+    few = {"iterations": 5, "tolerance": 0.0}
+    gone_on, anew = linear.fit_on(task, 100.0, before, **few).point, linear.fit(task, 100.0, before.point, **few)
+    assert reached(gone_on) - best < 0.5 * (reached(anew) - best)

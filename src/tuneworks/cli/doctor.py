@@ -7,7 +7,7 @@ import re
 from tuneworks.cli.commands import verb
 from tuneworks.cli.session import Session
 from tuneworks.core.tables import format_table
-from tuneworks.core.text import Text
+from tuneworks.core.text import Text, plain
 
 LEVELS = {
     "ok": Text("ok", "正常"),
@@ -16,10 +16,10 @@ LEVELS = {
     "error": Text("error", "错误"),
 }
 NAMES = {
-    "python": Text("Python", "Python"),
+    "python": plain("Python"),
     "processors": Text("processors", "处理器"),
     "memory": Text("memory", "内存"),
-    "tuneworks": Text("Tuneworks", "Tuneworks"),
+    "tuneworks": plain("Tuneworks"),
     "packages": Text("packages", "软件包"),
     "disk": Text("disk", "磁盘"),
     "clock": Text("clock", "时钟"),

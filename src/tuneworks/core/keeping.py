@@ -30,7 +30,8 @@ class Store(ABC):
     def put(self, *records: Any, expect: Mapping[str, int] | None = None) -> None:
         """Insert or replace records; ``expect`` maps record ids to the revision they must still have (0: absent).
 
-        Of records in ``core.audit.AUDITED`` the change is added to the audit log in the same transaction. Raises ``Conflict`` and writes nothing when one has another.
+        Of records in ``core.audit.AUDITED`` the change is added to the audit log in the same transaction. Raises
+        ``Conflict`` and writes nothing when one has another.
         """
 
     @abstractmethod

@@ -7,6 +7,7 @@
     ├── blobs/        datasets, weights and reports by content hash
     ├── cache/        what can be made again: converted bases, features
     ├── checkpoints/  what runs go on from after a crash or a pause, one folder a run
+    ├── figures/      what servers counted, one file a process
     ├── files/        what people put there to be answered as jobs over HTTP
     ├── models/       model folders, materialised from blobs
     └── reports/      HTML and JSON reports, one folder a version

@@ -1,4 +1,4 @@
-"""Gradients of the answer on the way from a masked text to the text (Sundararajan et al. 2017, arXiv 1703.01365)."""
+"""Gradients of the answer on the way from padding to the text (Sundararajan et al. 2017, arXiv 1703.01365)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tuneworks.core.types import BaseUse
 from tuneworks.language.segments import units
 from tuneworks.statistics.attribution import Numbers, attributed, linear_head, values_by_base
 
-STEPS = 24
+STEPS = 16
 RUNS_A_STEP = 3  # forward, and twice that back
 
 

@@ -97,6 +97,10 @@ def _delete_deployment(workspace: Workspace, reference: str) -> None:
     _remove_unused_blobs(workspace, _compiled(deployment))
 
 
+def _revoke(workspace: Workspace, reference: str) -> None:
+    revoke(reference, workspace=workspace)
+
+
 def _delete_run(workspace: Workspace, reference: str) -> None:
     run = run_of(workspace, reference)
     if _is_at_work(run):
@@ -226,5 +230,5 @@ _DELETE: dict[str, Callable[[Workspace, str], None]] = {
     "runs": _delete_run,
     "versions": _delete_version,
     "deployments": _delete_deployment,
-    "keys": lambda workspace, id: revoke(id, workspace=workspace),
+    "keys": _revoke,
 }

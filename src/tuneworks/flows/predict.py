@@ -104,9 +104,13 @@ def answer_streamed(
             if found and not isinstance(error, TuneworksError):
                 judged(workspace, found, served, failing(loaded, error))
             raise
-        milliseconds = round((time.perf_counter() - started) * 1000, 3)
+        seconds = time.perf_counter() - started
         name, inputs = found.id if found else "", kept(version.spec, row)
-        return Prediction(id, name, version.id, now(), inputs, given, milliseconds, named)
+        made = Prediction(id, name, version.id, now(), inputs, given, round(seconds * 1000, 3), named)
+        if found:
+            note_answers(found.id, version, [given], seconds)
+            shadow(workspace, found, [row], [made])
+        return made
 
     return version, told()
 

@@ -91,7 +91,9 @@ def _must_be_empty(workspace: Workspace, contents: Contents) -> None:
     """Refuse where there is a record, or bytes that are not the archive's own from a restore that was cut off."""
     kind = next((kind for kind, _ in workspace.store.copy_out()), None)
     blobs = (f"blobs/{id}" for id in workspace.blobs.ids())
-    paths = (path for folder in (*FOLDERS, workspace.models.name) for path in (workspace.root / folder).rglob("*"))
+    paths = (
+        path for folder in (*FOLDERS, workspace.models.name, "files") for path in (workspace.root / folder).rglob("*")
+    )
     files = (path.relative_to(workspace.root).as_posix() for path in paths if path.is_file())
     what = kind or next((name for name in (*blobs, *files) if name not in contents.files), None)
     if what is None:

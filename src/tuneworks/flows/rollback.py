@@ -31,8 +31,12 @@ def rollback(deployment: str, *, workspace: Workspace | None = None) -> Deployme
                 f"请自行指定版本：tuneworks promote {deployment} 名称@编号",
             ),
         )
-    engine_of(workspace).reopen(present.previous[-1])
-    return _moved(present, without(workspace, present.id, present.champion))
+    engine, restored = engine_of(workspace), present.previous[-1]
+    engine.verify(restored)
+    moved = _moved(present, without(workspace, present.id, present.champion))
+    if engine.is_open(present.champion):  # this process answers: the first caller need not wait
+        engine.model(restored)
+    return moved
 
 
 def _moved(before: Deployment, after: Deployment | None) -> Deployment:

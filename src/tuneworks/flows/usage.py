@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from tuneworks.core.access import Caller, Usage
 from tuneworks.core.clock import now
@@ -119,7 +120,7 @@ def close_meter(workspace: Workspace) -> None:
 
 def usage(*, key: str | None = None, month: str | None = None, workspace: Workspace | None = None) -> list[Usage]:
     """What was used, by whom: one record a key, deployment and hour; of one key or one month (``2026-11``)."""
-    wanted = {name: value for name, value in (("key_id", key), ("month", month)) if value is not None}
+    wanted: dict[str, Any] = {name: value for name, value in (("key_id", key), ("month", month)) if value is not None}
     return (workspace or Workspace.open()).store.find(Usage, **wanted)
 
 

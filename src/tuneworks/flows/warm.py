@@ -1,4 +1,4 @@
-"""Open every deployment's champion before the first caller waits for it."""
+"""Open what every deployment serves and tries before the first caller waits for it."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from tuneworks.core.events import Listener, silent, tell
 from tuneworks.core.text import Text
 from tuneworks.core.types import Deployment
 from tuneworks.core.workspace import Workspace
+from tuneworks.flows.guard import able
 from tuneworks.serving.engine import engine_of
 
 
 def warm(workspace: Workspace, *, listener: Listener = silent) -> list[TuneworksError]:
     """Load the newest deployments' models, as many as there is room for in memory.
 
-    One that cannot be served is told of and returned, the others serve.
+    A champion that does not load gives way to the one before it, a challenger is tried no longer. A deployment that
+    cannot be served is told of and returned, the others serve.
     """
     errors = []
     engine = engine_of(workspace)
@@ -21,7 +23,9 @@ def warm(workspace: Workspace, *, listener: Listener = silent) -> list[Tuneworks
         if not engine.has_room:
             break
         try:
-            engine.model(deployment.champion)
+            able(workspace, deployment, deployment.champion)
+            if deployment.challenger is not None:
+                able(workspace, deployment, deployment.challenger)
         except TuneworksError as error:
             errors.append(error)
             tell(

@@ -90,7 +90,7 @@ class Head(Method):
         folds = [_Fitting(job, rows, fold, options) for fold in _folds(job, rows.owners)]
         total = len(folds) * len(options.strengths) + 1
         trials: list[Trial] = []
-        start: Floats | None = None
+        start: linear.Minimum | None = None
         for number, strength in enumerate(sorted(options.strengths)):
             for part, fold in enumerate(folds, start=1):
                 fold.strengthen(strength)
@@ -102,10 +102,10 @@ class Head(Method):
             if len(trials) > PATIENCE and max(trials) not in trials[-PATIENCE:]:
                 break
             if trials[-1] == max(trials):
-                start = folds[0].point
+                start = folds[0].reached
         best = max(trials)
         task, scales = _problem(job, rows, np.arange(len(rows.targets)), options)
-        head = linear.to_head(task, linear.fit(task, best.strength, start), scales, best.temperature)
+        head = linear.to_head(task, linear.fit_on(task, best.strength, start).point, scales, best.temperature)
         if best.spread is not None:
             head["spread"] = best.spread
         values = {"strength": best.strength, "temperature": best.temperature, "validation": best.measured}
@@ -130,20 +130,20 @@ class _Rows:
 
 
 class _Fitting:
-    """One fold on its way from weak to strong: each fit starts from the last, and only its point is kept.
+    """One fold on its way from weak to strong: each fit goes on from the last.
 
     The fold's copy of the features lives for one fit alone: making it anew costs little beside the fit.
     """
 
     def __init__(self, job: Job, rows: _Rows, fold: Fold, options: Options) -> None:
         self._job, self._rows, self._fold, self._options = job, rows, fold, options
-        self._point: Floats | None = None
+        self._last: linear.Minimum | None = None
         self.logits: Floats
 
     @property
-    def point(self) -> Floats | None:
+    def reached(self) -> linear.Minimum | None:
         """Where to begin the fit on all rows; nowhere where these rows use other columns than all do."""
-        return None if any(sparse.issparse(block) for block in self._rows.blocks) else self._point
+        return None if any(sparse.issparse(block) for block in self._rows.blocks) else self._last
 
     @property
     def chosen_on(self) -> NDArray[np.int64]:
@@ -151,10 +151,10 @@ class _Fitting:
 
     def strengthen(self, strength: float) -> None:
         task, scales = _problem(self._job, self._rows, self._fold.fit_on, self._options)
-        self._point = linear.fit(task, strength, self._point, tolerance=CLOSE_ENOUGH)
+        self._last = linear.fit_on(task, strength, self._last, tolerance=CLOSE_ENOUGH)
         task = replace(task, blocks=())
         held_out = features.take(self._rows.blocks, self._fold.choose_on)
-        self.logits = linear.logits(held_out, linear.to_head(task, self._point, scales))
+        self.logits = linear.logits(held_out, linear.to_head(task, self._last.point, scales))
 
 
 def _rows_of(job: Job) -> _Rows:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from tuneworks.core import contracts
 from tuneworks.core.asking import Examples
@@ -110,7 +110,7 @@ def _threshold(apart: NDArray[np.float64], false_alarms: float) -> float:
     count = len(apart)
     if count * false_alarms >= 1 or false_alarms == 0:
         return float(np.quantile(apart, 1 - false_alarms, method="higher"))
-    reach = student.ppf(1 - false_alarms, count - 1) * np.sqrt(1 + 1 / count)
+    reach = stdtrit(count - 1, 1 - false_alarms) * np.sqrt(1 + 1 / count)
     return float(apart.mean() + reach * apart.std(ddof=1))
 
 

@@ -17,6 +17,7 @@ from transformers.utils import logging
 
 from tuneworks.core.events import Listener, advance
 from tuneworks.core.text import Text
+from tuneworks.core.wanted import go_on_if_wanted
 from tuneworks.neural.adapters import with_adapter
 from tuneworks.neural.batches import Batch, batches_of
 from tuneworks.neural.devices import device, numbers_of
@@ -147,6 +148,7 @@ def encoded(
 
     done = 0
     for count in side_by_side(encode, encoder.batches(pieces, at_once)):
+        go_on_if_wanted()
         done += count
         advance(listener, Text("encoding texts", "编码文本"), done, len(pieces))
     return made

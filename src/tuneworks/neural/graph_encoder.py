@@ -112,8 +112,9 @@ class Reader:
 
 def side_by_side(work: Callable[[Stream], int], streams: Sequence[Stream]) -> Iterator[int]:
     """Results in order; with one worker a core where there is enough to do."""
-    workers = min(cores(), len(streams))
-    if workers < 2 or sum(len(stream.ids) for stream in streams) <= ALONE_UP_TO:
+    much = sum(len(stream.ids) for stream in streams) > ALONE_UP_TO
+    workers = min(cores(), len(streams)) if much else 1
+    if workers < 2:
         yield from map(work, streams)
         return
     with ThreadPoolExecutor(workers) as pool:

@@ -1,7 +1,7 @@
 """Integrated gradients of an encoder's features along its word embeddings (Sundararajan et al. 2017, arXiv 1703.01365).
 
-The way goes in a straight line from a text whose every word is masked to the text; marks that stand round every text
-stay as they are.
+The way goes in a straight line to the text from one that is padding where its words are; marks that stand round every
+text stay as they are. Measured by deletion, padding is the more faithful start than the token that masks others.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from tuneworks.core.contracts import LoadedBase
 from tuneworks.neural.batches import batch_of
 from tuneworks.neural.devices import device
 from tuneworks.neural.encoder import Encoder
-from tuneworks.neural.encoder_files import mask_of
 from tuneworks.neural.pieces import Piece, pieces_of
 from tuneworks.neural.stored_encoder import StoredEncoder
 from tuneworks.neural.whole import freeze
@@ -55,23 +54,22 @@ def _integrated(
 
 
 class _Way:
-    """A text's embeddings on the way from masked to whole, and the gradients met there."""
+    """A text's embeddings on the way from padding to whole, and the gradients met there."""
 
     def __init__(self, encoder: Encoder, piece: Piece) -> None:
         self._encoder, self._piece = encoder, piece
         self._words: Any = encoder.model.get_input_embeddings()
         asked = {token for _, tokens in piece.units for token in tokens}
-        mask = mask_of(encoder.tokenizer)
-        hidden = [(encoder.pad if mask is None else mask) if t in asked else id for t, id in enumerate(piece.ids)]
+        padded = [encoder.pad if t in asked else id for t, id in enumerate(piece.ids)]
         with torch.no_grad():
             self._whole = self._embedded(piece.ids)
-            self._masked = self._embedded(hidden)
+            self._padded = self._embedded(padded)
         self._gradients = torch.zeros_like(self._whole)
 
     def walk(self, places: NDArray[np.float64], weights: Tensor) -> None:
         """Add up the gradients at these shares of the way."""
         shares = torch.tensor(places, dtype=torch.float32, device=device())[:, None, None]
-        points = (self._masked + shares * (self._whole - self._masked)).requires_grad_()
+        points = (self._padded + shares * (self._whole - self._padded)).requires_grad_()
         with torch.enable_grad(), self._standing_at(points):
             features = self._encoder.pooled(batch_of([self._piece] * len(places)))
             (gradient,) = torch.autograd.grad((features @ weights).sum(), points)
@@ -79,7 +77,7 @@ class _Way:
 
     def added(self) -> NDArray[np.float64]:
         """What each token adds (T,), once divided by the number of places."""
-        made = ((self._whole - self._masked) * self._gradients).sum(dim=1)
+        made = ((self._whole - self._padded) * self._gradients).sum(dim=1)
         return made.cpu().numpy().astype(np.float64)
 
     def _embedded(self, ids: Sequence[int]) -> Tensor:

@@ -15,6 +15,7 @@ from tuneworks.core.contracts import Head, LoadedBase, Model
 from tuneworks.core.errors import InvalidConfig, UnsuitableData
 from tuneworks.core.text import Text
 from tuneworks.core.types import BaseUse
+from tuneworks.core.wanted import go_on_if_wanted
 from tuneworks.neural.prompts import as_text
 from tuneworks.neural.writer import Writer
 from tuneworks.statistics.features import Floats
@@ -104,6 +105,7 @@ def written(writer: Writer, values: Sequence[Any], most: int) -> list[Floats]:
         transcripts = [Transcript(writer.tokenizer) for _ in some]
         with torch.inference_mode():
             for step in writer.written([prompts[i] for i in some], most):
+                go_on_if_wanted()
                 for transcript, token in zip(transcripts, step, strict=True):
                     transcript.add(*token)
         for i, transcript in zip(some, transcripts, strict=True):

@@ -72,8 +72,9 @@ def entries(routes: list[BaseRoute]) -> Iterator[Entry]:
     """Every route of an application: those of its routers, mounted applications, and any other kind."""
     for route in getattr(fastapi.routing, "iter_route_contexts", iter)(routes):
         path = getattr(route, "path", None) or ""
-        if isinstance(getattr(route, "original_route", route), Mount):
-            yield Entry(path, frozenset(), getattr(route.app, ROLE_ATTRIBUTE, None), below=True)
+        original = getattr(route, "original_route", route)
+        if isinstance(original, Mount):
+            yield Entry(path, frozenset(), getattr(original.app, ROLE_ATTRIBUTE, None), below=True)
         else:
             endpoint = getattr(route, "endpoint", None)
             yield Entry(path, frozenset(getattr(route, "methods", None) or ()), getattr(endpoint, ROLE_ATTRIBUTE, None))

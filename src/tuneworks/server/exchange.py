@@ -104,7 +104,7 @@ class Exchange:
 
     def _start(self, status: int, headers: Any) -> None:
         self.is_started = True
-        lines = [STATUS_LINES[status]]
+        lines = [STATUS_LINES.get(status) or f"HTTP/1.1 {status} \r\n".encode()]
         length = None
         for name, value in headers:
             if b"\n" in value or b"\r" in value:

@@ -130,7 +130,7 @@ class WrongMethod(InvalidInput):
     """A path that does not take the method."""
 
     http_status = 405
-    code = InvalidInput.__name__  # type: ignore[assignment]
+    code = InvalidInput.__name__
 
     def __init__(self, path: str, method: str, methods: str) -> None:
         super().__init__(

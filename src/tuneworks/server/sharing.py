@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import os
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from tuneworks.core.files import staged_beside
+from tuneworks.core.files import sha256_of_bytes, staged_beside
 from tuneworks.core.meters import METERS, Key, Seconds, durations, figures
-from tuneworks.core.processes import is_alive, owner
+from tuneworks.core.processes import owner
 
 WRITE_SECONDS = 1.0
+LIVES_SECONDS = 10.0
 GAUGES = {meter.name for meter in METERS if meter.kind == "gauge"}
 Figures = tuple[dict[Key, float], dict[Key, Seconds]]
 
@@ -23,14 +25,14 @@ class Sharing:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._file = folder / f"{os.getpid()}.json"
+        self._file = folder / f"{sha256_of_bytes(owner().encode())[:16]}.json"
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._work, name="figures", daemon=True)
 
     def begin(self) -> None:
         """Write from now on; where no other server lives, all counters begin anew."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        if not any(is_alive(told["owner"]) for told in self._others()):
+        if not any(lives for lives, _ in self._others()):
             for path in self._folder.glob("*.json"):
                 path.unlink(missing_ok=True)
         self._thread.start()
@@ -43,8 +45,7 @@ class Sharing:
     def summed(self) -> Figures:
         """What all servers counted, those that are gone too; what stands somewhere, of those that live."""
         values, seconds = figures(), durations()
-        for told in self._others():
-            lives = is_alive(told["owner"])
+        for lives, told in self._others():
             for name, labels, value in told["figures"]:
                 if lives or name not in GAUGES:
                     key = name, tuple(labels)
@@ -55,12 +56,14 @@ class Sharing:
                 found.sum += total
         return values, seconds
 
-    def _others(self) -> list[dict[str, Any]]:
+    def _others(self) -> list[tuple[bool, dict[str, Any]]]:
+        """What other servers wrote, and whether they still do."""
         found = []
         for path in sorted(self._folder.glob("*.json")):
             if path != self._file:
                 with suppress(OSError, ValueError):
-                    found.append(json.loads(path.read_bytes()))
+                    age = time.time() - path.stat().st_mtime
+                    found.append((age < LIVES_SECONDS, json.loads(path.read_bytes())))
         return found
 
     def _work(self) -> None:
@@ -68,8 +71,10 @@ class Sharing:
         while True:
             ended = self._ended.wait(WRITE_SECONDS)
             said = _plain()
-            if said != last:
-                with suppress(OSError):  # a full disk costs the others these figures, and nobody an answer
+            with suppress(OSError):  # a full disk costs the others these figures, and nobody an answer
+                if said == last:
+                    os.utime(self._file)
+                else:
                     self._write(said)
                     last = said
             if ended:
@@ -87,7 +92,6 @@ class Sharing:
 def _plain() -> bytes:
     """This process's figures as JSON."""
     said = {
-        "owner": owner(),
         "figures": [(name, labels, value) for (name, labels), value in figures().items()],
         "seconds": [(name, labels, found.counts, found.sum) for (name, labels), found in durations().items()],
     }

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Generator, Sequence
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
 from starlette.responses import StreamingResponse
 
 from tuneworks.core.errors import TuneworksError
@@ -16,6 +17,7 @@ from tuneworks.flows.predict import answer_streamed
 from tuneworks.flows.prediction_log import prediction_log_of
 from tuneworks.flows.references import deployment_of
 from tuneworks.server.bodies import Predicted
+from tuneworks.server.marks import answered_by
 from tuneworks.server.problems import problem
 
 EVENT_STREAM = "text/event-stream"
@@ -25,11 +27,13 @@ STREAM_EXAMPLE = {
 }
 
 
-async def streamed(workspace: Workspace, name: str, row: Any, keys: Sequence[str] | None) -> StreamingResponse:
+async def streamed(request: Request, name: str, row: Any, keys: Sequence[str] | None) -> StreamingResponse:
     """The answer to a row as events; what is wrong with the request is an error before the first of them."""
+    workspace = request.app.state.workspace
     if "@" in name:
         deployment_of(workspace, name)
     version, pieces = await run_in_threadpool(_begun, workspace, name, row, keys)
+    answered_by(request, version.label)
     return StreamingResponse(_events(workspace, version.label, pieces), media_type=EVENT_STREAM)
 
 
@@ -40,7 +44,8 @@ def _begun(workspace: Workspace, name: str, row: Any, keys: Sequence[str] | None
 async def _events(workspace: Workspace, label: str, pieces: Generator[str, None, Prediction]) -> AsyncIterator[str]:
     try:
         while isinstance(made := await run_in_threadpool(next_piece, pieces), str):
-            yield event("piece", made)
+            if made:
+                yield event("piece", made)
         await prediction_log_of(workspace).append_async([made])
         yield event("prediction", Predicted(made.id, made.answer, label, made.milliseconds, made.key))
     except TuneworksError as error:

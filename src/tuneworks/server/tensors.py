@@ -35,6 +35,7 @@ CODES = {
 """How each fixed datatype is packed, little-endian; ``BYTES`` are lengths of four bytes, each before its own."""
 
 DATATYPE_OF = {str: BYTES, float: FP64, int: INT64, bool: BOOL}
+ANSWERS: Mapping[str, Any] = {answer.kind: answer for answer in get_args(Answer)}
 NOTHING: Mapping[str, Any] = {BYTES: "", INT64: -1, BOOL: False, FP64: 0.0}
 KIND_DATATYPES = {"number": FP64, "series": FP64}
 WIDE = {"series": (-1,)}
@@ -178,7 +179,7 @@ def wrong(name: str, en: str, zh: str) -> InvalidInput:
 def answer_tensors(answers: Sequence[Answer]) -> list[Tensor]:
     """A tensor for each field of answers of one kind."""
     made = []
-    for name, form in forms_of(answers[0].__class__).items():
+    for name, form in forms_of(answers[0].kind).items():
         values = [getattr(answer, name) for answer in answers]
         if any(value is not None for value in values):
             made.append(form.tensor(name, values))
@@ -215,19 +216,18 @@ def _by_label(name: str, values: Sequence[Mapping[str, float]]) -> Tensor:
 
 
 @cache
-def forms_of(answer: Any) -> dict[str, Form]:
+def forms_of(kind: str) -> dict[str, Form]:
     """The fields of a kind of answer and what they are as tensors."""
-    hints = get_type_hints(answer)
-    return {one.name: _form(hints[one.name]) for one in fields(answer) if one.name != "kind"}
+    hints = get_type_hints(ANSWERS[kind])
+    return {one.name: _form(hints[one.name]) for one in fields(ANSWERS[kind]) if one.name != "kind"}
 
 
 def outputs_of(kind: str, size: int) -> list[dict[str, Any]]:
     """What answers of a kind come as, for a model's description; fields that may be left out are not in it."""
-    answer = next(each for each in get_args(Answer) if each.kind == kind)
-    always = {one.name for one in fields(answer) if one.default is MISSING}
+    always = {one.name for one in fields(ANSWERS[kind]) if one.default is MISSING}
     return [
         {"name": name, "datatype": form.datatype, "shape": [-1, *([size] if form.by_label else [-1] * form.depth)]}
-        for name, form in forms_of(answer).items()
+        for name, form in forms_of(kind).items()
         if name in always
     ]
 

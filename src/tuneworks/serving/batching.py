@@ -21,6 +21,7 @@ from tuneworks.core.errors import Overloaded, Unavailable
 from tuneworks.core.text import Text
 
 BATCH_TOKENS = 256
+LEAST_TOKENS = 64
 MOST_REQUESTS = 512
 MOST_TOKENS = 65_536
 MOST_RETRY_SECONDS = 60
@@ -92,7 +93,7 @@ class Batches:
     ) -> None:
         self._answer, self._finish = answer, finish
         self._lines: OrderedDict[str, deque[Request]] = OrderedDict()
-        self._waiting = self._tokens = 0
+        self._waiting = self._tokens = self._idle = 0
         self._seconds_a_token = 0.0
         self._changed = threading.Condition()
         self._closed = False
@@ -160,7 +161,9 @@ class Batches:
     def _next(self) -> list[Piece] | None:
         """A batch from the line whose turn it is; ``None`` when closed and nothing waits."""
         with self._changed:
+            self._idle += 1
             self._changed.wait_for(lambda: self._lines or self._closed)
+            self._idle -= 1
             if not self._lines:
                 return None
             deployment, line = self._lines.popitem(last=False)
@@ -172,9 +175,12 @@ class Batches:
             return batch
 
     def _taken(self, line: deque[Request]) -> list[Piece]:
-        """As many requests from the front of a line as fit; of one that fits into no batch, its next rows."""
+        """As many requests from the front of a line as fit; of one that fits into no batch, its next rows.
+
+        Where other workers are free too, each takes its share.
+        """
         batch: list[Piece] = []
-        room = BATCH_TOKENS
+        room = min(BATCH_TOKENS, max(LEAST_TOKENS, self._tokens // (1 + self._idle)))
         unfinished: list[Request] = []
         while line and room > 0:
             request = line.popleft()

@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from tuneworks.core import registry
@@ -25,9 +26,7 @@ from tuneworks.core.text import Text
 from tuneworks.core.types import ModelVersion, Served
 from tuneworks.core.wanted import go_on_if_wanted
 from tuneworks.core.workspace import Workspace
-from tuneworks.serving import compiled, seal
-from tuneworks.serving.contents import must_be_data
-from tuneworks.serving.folders import materialise
+from tuneworks.serving import seal
 from tuneworks.serving.inputs import check_rows
 from tuneworks.serving.loaded import open_model
 
@@ -79,6 +78,16 @@ class LoadedModel:
                     break
             yield piece
         return self.task.decode(self.model.spec, [scores], examples)[0]
+
+
+@dataclass(frozen=True)
+class _Files:
+    """A served version's folder, and what a runtime compiled ``beside`` it (name -> path)."""
+
+    version: ModelVersion
+    folder: Path
+    beside: Path | None = None
+    compiled: Mapping[str, Path] = field(default_factory=dict)
 
 
 @dataclass
@@ -136,6 +145,10 @@ class Engine:
         self._keep(_key(served), loaded)
         return loaded
 
+    def verify(self, served: Served) -> None:
+        """Raise ``BrokenSeal`` where its files are not what was sealed; quick, as nothing is opened."""
+        self._files(served)
+
     def forget(self, served: Served) -> None:
         """Let the model go, if it is in memory."""
         with self._held.lock:
@@ -177,28 +190,32 @@ class Engine:
 
     def _keep(self, key: Key, loaded: LoadedModel) -> None:
         """Put the model among those in memory; past the budget those asked longest ago go."""
-        gone = []
         with self._held.lock:
             models = self._held.models
+            gone = [models.pop(key, None)]
             models[key] = loaded
-            models.move_to_end(key)
             while len(models) > 1 and sum(one.bytes for one in models.values()) > self._budget:
-                gone.append(models.popitem(last=False))
-        if gone:
+                gone.append(models.popitem(last=False)[1])
+        if any(gone):
             gone.clear()
             released()
 
-    def _load(self, served: Served) -> LoadedModel:
+    def _files(self, served: Served) -> _Files:
+        """The files of a served version, each what was sealed; raises ``NotFound`` or ``BrokenSeal``."""
         version = _version(self._workspace, served.version_id)
-        runtime = registry.load("runtimes", served.runtime)()
         folder = materialise(self._workspace, version)
         seal.verify_manifest(folder)
         seal.verify_record(folder, version)
         must_be_data(folder)
-        files, beside = {}, None
-        if served.compiled:
-            beside = compiled.laid_out(self._workspace, version, served)
-            files = compiled.verify_files(beside, served.compiled)
+        if not served.compiled:
+            return _Files(version, folder)
+        beside = compiled.laid_out(self._workspace, version, served)
+        return _Files(version, folder, beside, compiled.verify_files(beside, served.compiled))
+
+    def _load(self, served: Served) -> LoadedModel:
+        found = self._files(served)
+        version, folder, files, beside = found.version, found.folder, found.compiled, found.beside
+        runtime = registry.load("runtimes", served.runtime)()
         model = open_model(folder, files)
         seal.verify_golden(model, runtime, beside)
         size = sum(path.stat().st_size for path in (*folder.rglob("*"), *files.values()) if path.is_file())

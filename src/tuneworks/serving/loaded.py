@@ -13,6 +13,7 @@ from tuneworks.core.errors import BrokenSeal
 from tuneworks.core.records import from_plain
 from tuneworks.core.text import Text
 from tuneworks.core.types import BaseUse, Output, TaskSpec
+from tuneworks.statistics.positions import plain_head
 
 CARD = "tuneworks.json"
 
@@ -49,9 +50,12 @@ class Asked:
 
 
 def assemble(asked: Asked, uses: Sequence[BaseUse], files: Mapping[str, Path], folder: Path) -> Model:
-    """A model from its files (part name -> path)."""
+    """A model from its files (part name -> path).
+
+    A plain head is read without its method, which may need far more to learn than answering does.
+    """
     bases = tuple((use, load_base(use, files)) for use in uses)
-    head = registry.load("methods", asked.method)().load(files)
+    head = plain_head(files) or registry.load("methods", asked.method)().load(files)
     return Model(folder, asked.spec, asked.output, bases, head)
 
 

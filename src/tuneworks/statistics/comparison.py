@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 from numpy import ndarray
-from scipy.stats import binomtest
+from scipy.special import bdtr
 
 from tuneworks.core.errors import InvalidConfig
 from tuneworks.core.evaluation import Comparison, Tally
@@ -40,4 +40,4 @@ def mcnemar(champion_right: ndarray, challenger_right: ndarray) -> float:
     champion_right, challenger_right = np.asarray(champion_right, bool), np.asarray(challenger_right, bool)
     gained = int((challenger_right & ~champion_right).sum())
     lost = int((champion_right & ~challenger_right).sum())
-    return float(binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0
+    return min(1.0, 2 * float(bdtr(min(gained, lost), gained + lost, 0.5))) if gained + lost else 1.0

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy import ndarray
-from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score, roc_curve
 
 from tuneworks.core.evaluation import Chart, Line, Table
 from tuneworks.core.text import Text, plain
@@ -24,7 +23,7 @@ MACRO = Text("macro average", "宏平均")
 
 def roc_chart(truth: ndarray, scores: ndarray, labels: Sequence[str]) -> Chart | None:
     """True against false positives; none where no class has both positive and negative rows."""
-    lines = _lines(truth, scores, labels, _roc, roc_auc_score)
+    lines = _lines(truth, scores, labels, _roc, _under)
     title = Text("ROC curve", "ROC 曲线")
     x, y = Text("false positive rate", "假正率"), Text("true positive rate", "真正率")
     return Chart("roc", title, x, y, lines, diagonal=True) if lines else None
@@ -32,7 +31,7 @@ def roc_chart(truth: ndarray, scores: ndarray, labels: Sequence[str]) -> Chart |
 
 def precision_recall_chart(truth: ndarray, scores: ndarray, labels: Sequence[str]) -> Chart | None:
     """Precision against recall; none where no class has both positive and negative rows."""
-    lines = _lines(truth, scores, labels, _precision_recall, average_precision_score)
+    lines = _lines(truth, scores, labels, _precision_recall, _in_steps)
     title = Text("Precision and recall", "精确率—召回率曲线")
     return (
         Chart("precision_recall", title, Text("recall", "召回率"), Text("precision", "精确率"), lines)
@@ -49,7 +48,7 @@ def reliability_chart(table: Table) -> Chart:
 
 
 def _lines(
-    truth: ndarray, scores: ndarray, labels: Sequence[str], curve: Callable[..., Curve], area: Callable[..., float]
+    truth: ndarray, scores: ndarray, labels: Sequence[str], curve: Callable[..., Curve], area: Callable[[Curve], float]
 ) -> tuple[Line, ...]:
     """One line for one of two labels (the last is positive); else micro, macro and the worst classes by area."""
     either = truth.ndim == 1 and len(labels) == 2
@@ -61,20 +60,43 @@ def _lines(
     curves = {c: curve(hits[:, c], scores[:, c]) for c in present}
     if either:
         return (_line(plain(labels[-1]), curves[present[0]]),)
-    worst = sorted(present, key=lambda c: area(hits[:, c], scores[:, c]))[:WORST]
+    worst = sorted(present, key=lambda c: area(curves[c]))[:WORST]
     macro = GRID, np.mean([np.interp(GRID, *_rising(*points)) for points in curves.values()], axis=0)
     averages = (_line(MICRO, curve(hits[:, present].ravel(), scores[:, present].ravel())), _line(MACRO, macro))
     return (*averages, *(_line(plain(labels[c]), curves[c]) for c in worst))
 
 
 def _roc(hits: ndarray, scores: ndarray) -> Curve:
-    false_positives, true_positives, _ = roc_curve(hits, scores)
-    return false_positives, true_positives
+    """False against true positives at each threshold where the curve turns."""
+    found, wrong = (np.append(0, counts) for counts in _counts(hits, scores))
+    turns = np.concatenate([[True], (np.diff(found, 2) != 0) | (np.diff(wrong, 2) != 0), [True]])
+    return (wrong / wrong[-1])[turns], (found / found[-1])[turns]
 
 
 def _precision_recall(hits: ndarray, scores: ndarray) -> Curve:
-    precision, recall, _ = precision_recall_curve(hits, scores)
-    return recall[::-1], precision[::-1]
+    found, wrong = _counts(hits, scores)
+    return np.append(0.0, found / found[-1]), np.append(1.0, found / (found + wrong))
+
+
+def _counts(hits: ndarray, scores: ndarray) -> Curve:
+    """How many are found, rightly and wrongly, from each score on, the highest first."""
+    order = np.argsort(-scores, kind="stable")
+    falling = scores[order]
+    ends = np.append(np.flatnonzero(np.diff(falling)), len(falling) - 1)
+    found = np.cumsum(hits[order], dtype=np.int64)[ends]
+    return found, ends + 1 - found
+
+
+def _under(curve: Curve) -> float:
+    """The area under it: that of a ROC curve is the probability that a positive row scores above a negative one."""
+    xs, ys = curve
+    return float(np.trapezoid(ys, xs))
+
+
+def _in_steps(curve: Curve) -> float:
+    """Average precision: each precision counts as much as recall rose to reach it."""
+    recall, precision = curve
+    return float((np.diff(recall) * precision[1:]).sum())
 
 
 def _rising(xs: ndarray, ys: ndarray) -> Curve:

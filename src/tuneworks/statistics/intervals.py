@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy import ndarray
-from scipy.stats import t as student_t
+from scipy.special import stdtrit
 
 from tuneworks.core.errors import UnsuitableData
 from tuneworks.core.evaluation import Tally
@@ -97,7 +97,7 @@ def mean_interval(values: Sequence[float]) -> Score:
     mean = float(np.mean(values))
     if len(values) < 2:
         return Score(mean, math.nan, math.nan)
-    reach = float(student_t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / math.sqrt(len(values)))
+    reach = float(stdtrit(len(values) - 1, 0.975) * np.std(values, ddof=1) / math.sqrt(len(values)))
     return Score(mean, mean - reach, mean + reach)
 
 

@@ -24,7 +24,7 @@ from tuneworks.core.asking import Examples
 from tuneworks.core.contracts import Head, Model
 from tuneworks.core.types import Output
 from tuneworks.statistics.features import Block, Floats, Scale, beside, scale_of, scaled, split_units
-from tuneworks.statistics.minimising import minimised, stretch_of
+from tuneworks.statistics.minimising import Curvature, Memory, carried, curvature_of, minimised
 from tuneworks.statistics.row_losses import LOSSES
 from tuneworks.statistics.views import blocks_of
 
@@ -152,6 +152,16 @@ def problem(
     return Problem(ready, (wide - centre) / deviation, weights, size, link, centre, deviation), scales
 
 
+@dataclass(frozen=True)
+class Minimum:
+    """Where a fit ended, and what it learnt of the way: a near problem's fit begins there and goes on with it."""
+
+    point: Floats
+    penalty: float
+    memory: Memory
+    curvature: Curvature | None
+
+
 def fit(
     task: Problem, strength: float, start: Floats | None = None, iterations: int = 200, tolerance: float = 1e-6
 ) -> Floats:
@@ -160,10 +170,26 @@ def fit(
     The loss is that of the link: cross-entropy for softmax and sigmoid, half the square for identity. ``strength`` is
     scikit-learn's ``C``; ``tolerance``: the relative gain of a step that is negligible.
     """
-    point = np.zeros((sum(task.widths) + 1, task.size), dtype=np.float32) if start is None else start
+    before = None if start is None else _start(task, start)
+    return fit_on(task, strength, before, iterations=iterations, tolerance=tolerance).point
+
+
+def fit_on(
+    task: Problem, strength: float, before: Minimum | None = None, *, iterations: int = 200, tolerance: float = 1e-6
+) -> Minimum:
+    """As ``fit``, going on from the minimum of a near problem: another strength, or other rows of the same kind."""
+    before = before or _start(task, np.zeros((sum(task.widths) + 1, task.size), dtype=np.float32))
     penalty = 1.0 / (strength * max(1, len(task.targets)))
-    stretch = stretch_of(task.blocks, penalty, _bend(task))
-    return minimised(lambda at: _objective(task, at, penalty), point, stretch, iterations, tolerance)
+    stretch = before.curvature.stretch(penalty) if before.curvature else None
+    memory = carried(before.memory, penalty - before.penalty) if stretch else []
+    point, memory = minimised(
+        lambda at: _objective(task, at, penalty), before.point, stretch, iterations, tolerance, memory
+    )
+    return Minimum(point, penalty, memory, before.curvature)
+
+
+def _start(task: Problem, point: Floats) -> Minimum:
+    return Minimum(point, 0.0, [], curvature_of(task.blocks, _bend(task)))
 
 
 def to_head(task: Problem, point: Floats, scales: Sequence[Scale], temperature: float = 1.0) -> dict[str, Floats]:
@@ -191,6 +217,12 @@ def raw_logits(task: Problem, point: Floats) -> Floats:
 def save_head(head: Mapping[str, Floats], link: str = "softmax") -> bytes:
     """Head arrays and their link as safetensors bytes."""
     return save({name: np.ascontiguousarray(array) for name, array in head.items()}, metadata={"link": link})
+
+
+def link_in(file: Path) -> str | None:
+    """The link that a file of arrays states; ``None`` where it is no such head."""
+    with safe_open(file, framework="np") as held:
+        return (held.metadata() or {}).get("link")
 
 
 def load_head(files: Mapping[str, Path]) -> LinearHead:

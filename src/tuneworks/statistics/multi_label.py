@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 from scipy.sparse import csr_array
-from scipy.stats import rankdata
 
 from tuneworks.core.evaluation import Chart, Evaluation, Line, Mistake, Tally
 from tuneworks.core.text import Text, plain
@@ -28,7 +27,7 @@ from tuneworks.statistics.counts import (
 )
 from tuneworks.statistics.curves import precision_recall_chart, reliability_chart, roc_chart
 from tuneworks.statistics.intervals import intervals, total
-from tuneworks.statistics.ranking import Ranking, areas, average_precisions
+from tuneworks.statistics.ranking import Ranking, areas, average_precisions, ranks
 
 METRICS = {
     "micro_f1": Text("micro F1", "微平均 F1"),
@@ -144,8 +143,8 @@ def ranking_precision(truth: ndarray, scores: ndarray) -> ndarray:
     1 where no label is true (Schapire and Singer 2000; ties count as ranked behind).
     """
     true = truth > 0
-    ahead = rankdata(-scores, method="max", axis=1)
-    true_ahead = rankdata(np.where(true, -scores, np.inf), method="max", axis=1)
+    _, ahead = ranks(-scores)
+    _, true_ahead = ranks(np.where(true, -scores, np.inf))
     shares = np.where(true, true_ahead / ahead, 0.0).sum(axis=1)
     count = true.sum(axis=1)
     return np.divide(shares, count, out=np.ones(len(truth)), where=count > 0)

@@ -79,6 +79,11 @@ def load_head(files: Mapping[str, Path]) -> Head:
     return made(found.arrays) if made else found
 
 
+def plain_head(files: Mapping[str, Path]) -> Head | None:
+    """The head among a model's files that says itself how it is read, so that no method need be imported; or none."""
+    return load_head(files) if linear.FILE in files and linear.link_in(files[linear.FILE]) else None
+
+
 def scores_of(sums: Any, lengths: Sequence[int]) -> list[Any]:
     """Probabilities (L + 1, 2) of each example, from the sums (sum of L + 1, 2) of all."""
     return [softmax(part.astype(np.float64), axis=0) for part in split_units(np.asarray(sums), lengths)]

@@ -61,6 +61,23 @@ class Ranking:
         return measured.reshape(len(self.orders), 2, drawn.shape[1]).transpose(2, 1, 0).reshape(drawn.shape[1], -1)
 
 
+def ranks(values: ndarray) -> tuple[ndarray, ndarray]:
+    """Where each value stands among those of its row (..., N), the least first, from 1: the first and the last place.
+
+    >>> ranks(np.array([30, 10, 30]))
+    (array([2, 1, 2]), array([3, 1, 3]))
+    """
+    order = np.argsort(values, axis=-1, kind="stable")
+    rising, places = np.take_along_axis(values, order, axis=-1), np.arange(values.shape[-1])
+    rises = rising[..., 1:] != rising[..., :-1]
+    ends = np.ones((*values.shape[:-1], 1), bool)
+    first = np.maximum.accumulate(np.where(np.concatenate([ends, rises], axis=-1), places, 0), axis=-1)
+    closing = np.where(np.concatenate([rises, ends], axis=-1), places, len(places))
+    last = np.minimum.accumulate(closing[..., ::-1], axis=-1)[..., ::-1]
+    back = np.argsort(order, axis=-1, kind="stable")
+    return np.take_along_axis(first, back, axis=-1) + 1, np.take_along_axis(last, back, axis=-1) + 1
+
+
 def areas(totals: ndarray) -> ndarray:
     """The ROC AUC averaged over the ranked classes (B,)."""
     return mean_of_defined(totals[:, : totals.shape[1] // 2])

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 from numpy import ndarray
-from scipy.stats import rankdata
 
 from tuneworks.core.errors import InvalidConfig, InvalidInput, UnsuitableData
 from tuneworks.core.evaluation import Chart, Evaluation, Line, Mistake, Table, Tally
 from tuneworks.core.text import Text, plain
 from tuneworks.core.types import TaskSpec
 from tuneworks.statistics.intervals import intervals, must_have_rows
+from tuneworks.statistics.ranking import ranks as places_of
 
 METRICS = {
     "mae": Text("mean absolute error", "平均绝对误差"),
@@ -189,7 +189,7 @@ def _centred(values: ndarray, known: ndarray) -> ndarray:
 
 def _ranks(values: ndarray, known: ndarray) -> ndarray:
     ranks = np.zeros(len(values))
-    ranks[known] = rankdata(values[known])
+    ranks[known] = np.mean(places_of(values[known]), axis=0)
     return ranks
 
 

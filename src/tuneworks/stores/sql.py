@@ -21,17 +21,15 @@ from tuneworks.core.records import from_json
 from tuneworks.core.text import Text, plain
 from tuneworks.stores import _audit, _copies
 from tuneworks.stores._encryption import ENCRYPTED, Cipher
-from tuneworks.stores._errors import changed, not_a_store, plain_errors, too_new
+from tuneworks.stores._errors import changed, not_a_store, plain_errors
+from tuneworks.stores._migrating import bring_to_head
 from tuneworks.stores._tables import SEARCHED, TABLES, row_of
 
 R = TypeVar("R")
 
 BUSY_SECONDS = 10
 SQLITE, POSTGRESQL = "sqlite", "postgresql+psycopg"
-MIGRATING = 0x7457  # the advisory lock of whoever brings the tables of a shared database to head
 RENEWED_AT_ONCE = 500
-MIGRATIONS = Path(__file__).parent / "migrations"
-VERSION_TABLE = "tw_schema"
 CONNECTING = {"connect_timeout": BUSY_SECONDS, "application_name": "tuneworks"}
 
 
@@ -47,7 +45,7 @@ class SqlStore(Store):
         self._cipher = Cipher.from_environment()
         try:
             with plain_errors(self._url):
-                _bring_to_head(self._engine, self._writer, self._url)
+                bring_to_head(self._engine, self._writer, self._url)
         except BaseException:
             self._engine.dispose()
             raise
@@ -272,36 +270,3 @@ def _switch_to_wal(connection: sqlite3.Connection) -> None:
 def _begin(connection: sa.Connection) -> None:
     if connection.get_execution_options().get("tuneworks_writes"):
         connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-def _bring_to_head(engine: sa.Engine, writer: sa.Engine, url: URL) -> None:
-    """Create or migrate the tables where needed; a store already at head costs two small queries."""
-    with engine.connect() as connection:
-        if _is_at_head(connection, url):
-            return
-    with writer.begin() as connection:
-        if url.drivername != SQLITE:
-            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATING)))
-        if not _is_at_head(connection, url):
-            _migrate(connection)
-
-
-def _is_at_head(connection: sa.Connection, url: URL) -> bool:
-    if not sa.inspect(connection).has_table(VERSION_TABLE):
-        return False
-    revision = connection.execute(sa.text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()
-    known = sorted(path.name[:4] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
-    if revision is not None and revision not in known:
-        raise too_new(url, revision, known[-1])
-    return revision == known[-1]
-
-
-def _migrate(connection: sa.Connection) -> None:
-    # Alembic takes longer to import than everything else here, and is needed once in a store's life.
-    from alembic import command
-    from alembic.config import Config
-
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")

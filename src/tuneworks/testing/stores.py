@@ -17,7 +17,9 @@ from pathlib import Path
 import pytest
 
 from tuneworks.core import registry
+from tuneworks.core.access import AuditEntry
 from tuneworks.core.answers import ClassAnswer
+from tuneworks.core.audit import first_break
 from tuneworks.core.errors import Conflict
 from tuneworks.core.keeping import Store
 from tuneworks.core.types import Dataset, DatasetName, ModelVersion, Output, Prediction, Recipe, TaskSpec
@@ -50,6 +52,31 @@ def check_a_record_comes_back_equal(make_store: MakeStore, folder: Path) -> None
     assert store.get(Prediction, "p") == a_prediction("p")
     assert store.get(DatasetName, "数据") == DatasetName("数据", "d" * 64, MADE)
     assert store.get(DatasetName, "v") is None
+    store.close()
+
+
+def check_changes_are_noted_in_a_chain(make_store: MakeStore, folder: Path) -> None:
+    """Every change of an audited record has an entry that follows from the one before; a refused write has none."""
+    store, name = make_store(folder), DatasetName("n", "a", MADE)
+    store.put(name, a_version("v", 1))
+    store.put(replace(name, dataset_id="b"))
+    with pytest.raises(Conflict):
+        store.put(replace(name, dataset_id="c"), expect={"n": 1})
+    store.append([a_prediction("p")])
+    store.remove(DatasetName, "n")
+    store.close()
+    store = make_store(folder)
+    entries = store.find(AuditEntry)
+    told = [(entry.action, entry.kind, entry.record) for entry in entries]
+    assert told == [
+        ("added", "DatasetName", "n"),
+        ("added", "ModelVersion", "v"),
+        ("changed", "DatasetName", "n"),
+        ("removed", "DatasetName", "n"),
+    ]
+    assert entries[2].change == {"dataset_id": ('"a"', '"b"')}
+    assert first_break(entries) is None
+    assert first_break([*entries[:1], *entries[2:]]) is not None
     store.close()
 
 
@@ -129,6 +156,29 @@ def check_append_leaves_what_is_there(make_store: MakeStore, folder: Path) -> No
     store.append([a_prediction("a", key="second"), a_prediction("b")])
     store.append([])
     assert [(found.id, found.key) for found in store.find(Prediction)] == [("a", "first"), ("b", "k")]
+    store.close()
+
+
+def check_a_copy_is_of_one_moment_and_comes_back_row_by_row(make_store: MakeStore, folder: Path) -> None:
+    """What is written while a copy is read is not in it; only a store that holds nothing takes it in, and goes on."""
+    store = make_store(folder)
+    store.append([a_prediction(str(number)) for number in range(20)])
+    store.put(a_prediction("3", key="changed"))
+    rows = store.copy_out()
+    copied = [next(rows)]
+    store.append([a_prediction("later")])
+    copied += rows
+    assert len(copied) == 20
+    assert store.faults() == []
+    with pytest.raises(Conflict):
+        store.copy_in(copied)
+    for record in store.find(Prediction):
+        store.remove(Prediction, record.id)
+    assert store.copy_in(iter(copied)) == len(copied)
+    assert list(store.copy_out()) == copied
+    assert store.revision(Prediction, "3") == 2
+    store.append([a_prediction("next")])
+    assert [found.id for found in store.find(Prediction, newest_first=True, limit=2)] == ["next", "19"]
     store.close()
 
 

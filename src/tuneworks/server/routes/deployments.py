@@ -73,7 +73,7 @@ async def predict(
     workspace = request.app.state.workspace
     if body.stream:
         spend(request.scope, name, [row := _only_row(body)])
-        return await streamed(workspace, name, row, body.keys)
+        return await streamed(request, name, row, body.keys)
     left = request.scope.get("extensions", {}).get(LEFT)
     said = await predicted(workspace, name, body, seconds=x_request_timeout, left=left)
     if said is None:

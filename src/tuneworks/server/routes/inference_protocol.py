@@ -10,6 +10,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from tuneworks import __version__
@@ -149,7 +150,11 @@ def model_ready(request: Request, name: str, version: str | None = None) -> dict
 async def infer(request: Request, name: str, version: str | None = None) -> Response:
     workspace = request.app.state.workspace
     served = await run_in_threadpool(interface_of, name, version, workspace=workspace)
-    asked = _read(await request.body(), request.headers.get(LENGTH))
+    try:
+        body = await request.body()
+    except ClientDisconnect as error:
+        raise _malformed("it broke off", "请求中断") from error
+    asked = _read(body, request.headers.get(LENGTH))
     rows = _rows(asked, served)
     answered = await asyncio.wrap_future(ask(name, rows, workspace=workspace))
     answered_by(request, answered.version.label)

@@ -9,11 +9,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
 from starlette.responses import FileResponse
 
 from tuneworks.core.access import OPERATOR, VIEWER
 from tuneworks.core.batch_jobs import BatchJob
-from tuneworks.core.errors import Forbidden, InvalidInput
+from tuneworks.core.errors import Forbidden, InvalidInput, Unavailable
 from tuneworks.core.following import Progress, progress_of, start_process
 from tuneworks.core.text import Text
 from tuneworks.core.types import Run
@@ -175,10 +176,7 @@ async def _received(request: Request, name: str) -> Path:
     """The body on disk, written as it comes; nothing is left of one that breaks off."""
     place = await run_in_threadpool(incoming, request.app.state.workspace, name)
     try:
-        with open(place, "wb") as file:
-            async for piece in request.stream():
-                await run_in_threadpool(file.write, piece)
-            size = file.tell()
+        size = await _written(request, place)
         if not size:
             raise InvalidInput(
                 Text("The request carries no file.", "请求没有携带文件。"),
@@ -191,3 +189,21 @@ async def _received(request: Request, name: str) -> Path:
         shutil.rmtree(place.parent, ignore_errors=True)
         raise
     return place
+
+
+async def _written(request: Request, place: Path) -> int:
+    """How many bytes of the body were written."""
+    try:
+        with open(place, "wb") as file:
+            async for piece in request.stream():
+                await run_in_threadpool(file.write, piece)
+            return file.tell()
+    except ClientDisconnect as error:
+        raise InvalidInput(
+            Text("The file broke off before its end.", "文件在传完之前中断。"), Text("Send it again.", "请重新发送。")
+        ) from error
+    except OSError as error:
+        raise Unavailable(
+            Text(f"The file cannot be kept: {error.strerror}.", f"无法保存文件：{error.strerror}。"),
+            Text("Free some disk space, then send it again.", "请释放磁盘空间后重新发送。"),
+        ) from error

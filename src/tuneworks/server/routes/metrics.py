@@ -61,7 +61,10 @@ STANDING = (
     "/metrics",
     summary="Figures for Prometheus · 供 Prometheus 读取的指标",
     response_class=Response,
-    responses={200: {"content": {"text/plain": {"example": EXAMPLE}}}, **documented(503)},
+    responses={
+        200: {"content": {"text/plain": {"example": EXAMPLE}, "application/openmetrics-text": {"example": EXAMPLE}}},
+        **documented(503),
+    },
 )
 @needs(VIEWER)
 def metrics(request: Request) -> Response:

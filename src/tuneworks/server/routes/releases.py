@@ -61,7 +61,7 @@ PROMOTE_EXAMPLES: Any = {
 @router.post(
     "",
     summary="Put a version into service, or try it beside the champion · 部署版本，或在冠军旁试用",
-    responses=documented(400, 404, 409, 422, 503),
+    responses=documented(400, 404, 409, 422, 501, 503),
 )
 @needs(OPERATOR, deployment=ITSELF)
 def deploy_version(request: Request, body: Annotated[DeployRequest, Body(openapi_examples=DEPLOY_EXAMPLES)]) -> Served:
@@ -77,7 +77,7 @@ def deploy_version(request: Request, body: Annotated[DeployRequest, Body(openapi
 @router.post(
     "/{name}/promote",
     summary="Make the challenger, or a version, the champion · 将挑战者或某版本提升为冠军",
-    responses=documented(400, 404, 409, 422, 503),
+    responses=documented(400, 404, 409, 422, 501, 503),
 )
 @needs(OPERATOR, deployment="name")
 def promote_version(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -14,6 +15,10 @@ from tuneworks.server.problems import documented
 
 router = APIRouter(prefix="/v1/usage", tags=["usage"])
 TABLE = "text/csv; charset=utf-8"
+AS: dict[str, Callable[[list[Usage]], Any]] = {
+    "json": lambda found: found,
+    "csv": lambda found: PlainTextResponse(usage_csv(found), media_type=TABLE),
+}
 Month = Annotated[str | None, Query(pattern="^[0-9]{4}-[0-9]{2}$", examples=["2026-11"])]
 
 
@@ -31,4 +36,4 @@ def list_usage(
     meter_of(workspace).write()
     wanted = key if caller.may(ADMINISTRATOR) else caller.key_id
     found = usage(key=wanted, month=month, workspace=workspace)
-    return PlainTextResponse(usage_csv(found), media_type=TABLE) if format == "csv" else found
+    return AS[format](found)

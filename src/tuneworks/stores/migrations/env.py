@@ -6,8 +6,8 @@ from typing import Any
 
 from alembic import context
 
+from tuneworks.stores._migrating import VERSION_TABLE
 from tuneworks.stores._tables import TABLES
-from tuneworks.stores.sql import VERSION_TABLE
 
 
 def is_ours(name: str | None, type_: str, _: Any) -> bool:

@@ -1,0 +1,123 @@
+"""The short way to an answer and the long one are one: the same answers, refusals, limits and languages."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tuneworks.core.access import token_in
+from tuneworks.core.types import Prediction
+from tuneworks.core.workspace import Workspace
+from tuneworks.flows.keys import first_token
+from tuneworks.server.app import create_app
+from tuneworks.server.exchange import LEFT
+from tuneworks.serving import batching
+from tuneworks.testing.workspaces import NAME
+
+PATH = f"/v1/deployments/{NAME}/predict"
+ROW = {"row": {"text": "where is my parcel"}}
+Talk = Callable[[httpx.AsyncClient, Any], Coroutine[Any, Any, None]]
+
+
+@asynccontextmanager
+async def running(workspace: Workspace) -> AsyncIterator[tuple[httpx.AsyncClient, Any]]:
+    """The application in this process, and a client of it that an administrator holds."""
+    first_token(workspace)
+    app, headers = create_app(workspace), {"authorization": f"Bearer {token_in(workspace.root)}"}
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1", headers=headers) as http,
+    ):
+        yield http, app
+
+
+def asked(folder: Path, talk: Talk) -> None:
+    async def main() -> None:
+        with Workspace.open(folder) as workspace:
+            async with running(workspace) as (http, app):
+                await talk(http, app)
+
+    asyncio.run(main())
+
+
+def test_both_ways_answer_alike(served_folder: Path) -> None:
+    async def talk(http: httpx.AsyncClient, app: Any) -> None:
+        body = {"rows": [{"text": "where is my parcel"}, {"text": "我重复付款了"}], "keys": ["a", "b"]}
+        short = await http.post(PATH, json=body)
+        long = await http.post(PATH, json=body, headers={"content-type": "application/problem+json"})
+        for answered in (short, long):
+            assert answered.status_code == 200
+            assert answered.headers["x-model-version"] == f"{NAME}@1"
+        told = [[{**one, "id": 0, "milliseconds": 0} for one in way.json()["predictions"]] for way in (short, long)]
+        assert told[0] == told[1]
+        assert list(short.json()) == list(long.json())
+        assert list(short.json()["predictions"][0]) == list(long.json()["predictions"][0])
+
+    asked(served_folder, talk)
+
+
+@pytest.mark.parametrize(("language", "word"), [("en", "waiting"), ("zh", "等待")])
+def test_where_too_much_waits_it_is_said_when_to_come_back(
+    served_folder: Path, monkeypatch: pytest.MonkeyPatch, language: str, word: str
+) -> None:
+    monkeypatch.setattr(batching, "MOST_REQUESTS", 0)
+
+    async def talk(http: httpx.AsyncClient, app: Any) -> None:
+        refused = await http.post(PATH, json=ROW, headers={"accept-language": language})
+        assert refused.status_code == 503
+        assert refused.headers["content-type"] == "application/problem+json"
+        assert int(refused.headers["retry-after"]) >= 1
+        assert refused.json()["code"] == "Overloaded"
+        assert word in refused.json()["detail"]
+
+    asked(served_folder, talk)
+
+
+def test_an_answer_that_takes_longer_than_it_may_is_not_waited_for(served_folder: Path) -> None:
+    async def talk(http: httpx.AsyncClient, app: Any) -> None:
+        late = await http.post(PATH, json=ROW, headers={"x-request-timeout": "0.000001"})
+        assert (late.status_code, late.json()["code"]) == (504, "TooLate")
+        for wrong in ("-1", "soon", "0", "nan"):
+            refused = await http.post(PATH, json=ROW, headers={"x-request-timeout": wrong})
+            assert (refused.status_code, refused.json()["code"]) == (422, "InvalidInput")
+        assert (await http.post(PATH, json=ROW, headers={"x-request-timeout": "20"})).status_code == 200
+
+    asked(served_folder, talk)
+
+
+def test_who_leaves_while_waiting_is_not_answered_and_nothing_is_logged(served_folder: Path) -> None:
+    async def talk(http: httpx.AsyncClient, app: Any) -> None:
+        await http.post(PATH, json=ROW)
+        body = json.dumps({"rows": [{"text": f"parcel {number}"} for number in range(4000)], "keys": None}).encode()
+        sent: list[Any] = []
+
+        async def receive() -> Any:
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        raw = [(name.lower().encode(), value.encode()) for name, value in http.headers.items()]
+        scope = {
+            "type": "http",
+            "http_version": "1.1",
+            "method": "POST",
+            "path": PATH,
+            "raw_path": PATH.encode(),
+            "query_string": b"",
+            "headers": [*raw, (b"host", b"127.0.0.1"), (b"content-type", b"application/json")],
+            "extensions": {LEFT: lambda leave: asyncio.get_running_loop().call_later(0.02, leave)},
+        }
+        before = len(app.state.workspace.store.find(Prediction))
+        await asyncio.wait_for(app(scope, receive, send), 20)
+        assert sent == []
+        assert len(app.state.workspace.store.find(Prediction)) == before
+
+    asked(served_folder, talk)
