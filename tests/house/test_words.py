@@ -71,7 +71,10 @@ def named_in_code(page: Path) -> set[str]:
 
 def test_the_glossary_explains_every_noun_and_verb_of_the_code() -> None:
     nouns = {
-        name for module in (types, served, answers, access) for name, member in vars(module).items() if _defined_here(member)
+        name
+        for module in (types, served, answers, access)
+        for name, member in vars(module).items()
+        if _defined_here(member)
     }
     verbs = {path.stem.replace("_", "-") for path in (PACKAGE / "cli").glob("*.py") if _is_verb(path)}
     assert nouns | verbs == named_in_code(WORDS)

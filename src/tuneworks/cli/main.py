@@ -23,7 +23,7 @@ SECTIONS = (
     (Text("Serving:", "服务："), ("deploy", "promote", "rollback", "serve", "predict", "explain")),
     (Text("Learning on:", "持续学习："), ("feedback", "watch", "retune")),
     (Text("Looking around:", "查看与管理："), ("list", "show", "delete", "explain-config")),
-    (Text("Keeping:", "维护："), ("doctor", "backup", "restore")),
+    (Text("Keeping:", "维护："), ("doctor", "backup", "restore", "pack", "verify")),
     (Text("Extending:", "扩展："), ("new",)),
 )
 house = House(

@@ -14,7 +14,8 @@ class BatchJob:
 
     ``served``: the version that answers all of it, the champion when the job was asked for. ``source``: the file's
     name; ``layout``: how it is read; ``key``: its column of the caller's keys; ``log``: whether the answers are kept
-    like any other. ``by``: whose rows they count as. ``rows``: how many were answered, ``result``: the blob of the answers, once all are there.
+    like any other. ``by``: whose rows they count as. ``rows``: how many were answered, ``result``: the blob of the
+    answers, once all are there.
     """
 
     id: str

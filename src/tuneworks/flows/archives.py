@@ -94,9 +94,7 @@ def verified(path: Path) -> Contents:
 def members(path: Path) -> Iterator[Iterator[tuple[tarfile.TarInfo, IO[bytes]]]]:
     """The files of an archive in order: nothing but files, and none that could land outside a workspace."""
     if not path.is_file():
-        raise NotFound(
-            Text(f"There is no file {path}.", f"没有文件 {path}。"), Text("Check the path.", "请检查路径。")
-        )
+        raise NotFound(Text(f"There is no file {path}.", f"没有文件 {path}。"), Text("Check the path.", "请检查路径。"))
     try:
         with tarfile.open(path, "r:") as archive:
             yield _files_in(path, archive)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+import itertools
 
 IDEOGRAPHS = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 KANA = "\u3041-\u30ff"
@@ -36,7 +37,7 @@ def stretches(text: str, most: int) -> list[tuple[int, int]]:
     if len(found) <= most:
         return found
     ends = [len(found) * part // most for part in range(most + 1)]
-    return [(found[a][0], found[b - 1][1]) for a, b in zip(ends, ends[1:], strict=False)]
+    return [(found[a][0], found[b - 1][1]) for a, b in itertools.pairwise(ends)]
 
 
 def whitespace_units(text: str) -> list[tuple[int, int]]:

@@ -26,7 +26,9 @@ from tuneworks.core.text import Text
 from tuneworks.core.types import ModelVersion, Served
 from tuneworks.core.wanted import go_on_if_wanted
 from tuneworks.core.workspace import Workspace
-from tuneworks.serving import seal
+from tuneworks.serving import compiled, seal
+from tuneworks.serving.contents import must_be_data
+from tuneworks.serving.folders import materialise
 from tuneworks.serving.inputs import check_rows
 from tuneworks.serving.loaded import open_model
 
