@@ -14,6 +14,7 @@ import pytest
 
 from tuneworks.cli.main import main
 from tuneworks.core.text import set_language
+from tuneworks.testing.workspaces import deployed_workspace
 
 
 def run(*words: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
@@ -39,7 +40,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["list", "things"], "KIND expects one of: datasets", "tuneworks list --help", "应为以下之一"),
         (["watch", "a", "--window", "q"], "--window expects a whole number", "tuneworks watch --help", "应为整数"),
         (["watch", "a", "--window", "0"], "--window expects a whole number in 1..;", "--help", "应为整数，范围 1.."),
-        (["promote", "a"], "Missing: VERSION", "tuneworks promote --help", "缺少"),
+        (["compare", "a"], "Missing: CHALLENGER", "tuneworks compare --help", "缺少"),
         (["tune", "a", "b", "c"], "Unexpected: b c", "tuneworks tune --help", "多余的参数"),
         (["tune", "--base"], "The option --base needs a value.", "--help", "需要一个值"),
         (["add", "x.csv", "--kind", "text"], "Expected NAME=VALUE", "--help", "名称=值"),
@@ -108,11 +109,12 @@ def test_the_workspace_may_stand_before_or_after_the_verb(
 
 def test_an_empty_workspace_lists_nothing_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run("list", "--json", capsys=capsys)
-    assert (code, json.loads(out)) == (0, {"datasets": [], "runs": [], "versions": [], "deployments": []})
+    assert (code, json.loads(out)) == (0, {"datasets": [], "runs": [], "versions": [], "deployments": [], "keys": []})
 
 
-def test_interrupting_is_one_line_and_130() -> None:
-    words = [sys.executable, "-m", "tuneworks", "predict", "nothing", "-", "--lang", "zh"]
+def test_interrupting_is_one_line_and_130(workspace: Path) -> None:
+    deployed_workspace(workspace / "given", rows=80).close()
+    words = [sys.executable, "-m", "tuneworks", "predict", "tickets", "-", "--lang", "zh"]
     process = subprocess.Popen(
         words,
         stdin=subprocess.PIPE,
@@ -164,6 +166,6 @@ def test_a_run_that_was_cut_off_is_told_once(workspace: Path, capsys: pytest.Cap
 
 
 def test_a_file_that_is_not_there_is_not_found(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    code, _, err = run("predict", "x", str(workspace / "none.csv"), capsys=capsys)
+    code, _, err = run("add", str(workspace / "none.csv"), capsys=capsys)
     assert code == 66
     assert "none.csv" in err

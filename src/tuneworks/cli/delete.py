@@ -20,7 +20,10 @@ NOBODY_TO_ASK = Text(
 
 @verb(Text("Delete something for good.", "永久删除某一项。"))
 @argument(
-    "kind", type=click.Choice(list(KINDS)), about=Text("What it is: datasets, runs, ...", "类别：datasets、runs 等。")
+    "kind",
+    metavar="KIND",
+    type=click.Choice(list(KINDS)),
+    about=Text(f"What it is: {', '.join(KINDS)}.", f"类别：{'、'.join(KINDS)}。"),
 )
 @argument("reference", about=Text("Its name or id.", "名称或标识。"))
 @option("--yes", is_flag=True, about=Text("Do not ask.", "不再询问。"))

@@ -51,6 +51,7 @@ MODES = {"champion": Text("champion", "冠军"), "shadow": Text("shadow", "影�
 @argument(
     "kind",
     required=False,
+    metavar="[KIND]",
     type=click.Choice([*KINDS, *LEDGERS]),
     about=Text(
         "datasets, runs, versions, deployments or keys (default: all); or usage, or audit, which checks the log too.",

@@ -34,7 +34,8 @@ def explain(error: click.UsageError) -> tuple[Text, Text]:
 
 def not_convertible(parameter: click.Parameter, value: Any, ctx: click.Context, error: click.BadParameter) -> Misuse:
     """A value that is not what its option or argument takes."""
-    name = parameter.human_readable_name if isinstance(parameter, click.Argument) else max(parameter.opts, key=len)
+    is_argument = isinstance(parameter, click.Argument)
+    name = parameter.human_readable_name.strip("[]") if is_argument else max(parameter.opts, key=len)
     expected = _expected(parameter.type)
     if expected is None:
         expected = plain(error.message)

@@ -29,7 +29,12 @@ ROLES = ("viewer", "labeller", "operator", "administrator")
         "operator 还可发布和停止，administrator 还可发放密钥。",
     ),
 )
-@argument("kind", type=click.Choice(KINDS), about=Text("What to begin or make.", "要新建的类型。"))
+@argument(
+    "kind",
+    metavar="KIND",
+    type=click.Choice(KINDS),
+    about=Text(f"What to begin or make: {', '.join(KINDS)}.", f"要新建的类型：{'、'.join(KINDS)}。"),
+)
 @argument("name", about=Text("Its name, such as credit-risk.", "名称，例如 credit-risk。"))
 @option("--role", type=click.Choice(ROLES), about=Text("What a key may do.", "密钥的角色。"))
 @option(
