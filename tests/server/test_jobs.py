@@ -22,6 +22,7 @@ from tuneworks.flows.resume import resume
 from tuneworks.testing.workspaces import NAME, sample_rows
 
 ROWS = 1200
+MANY_ROWS = 6_000  # so many that a kill comes before the last of them
 
 
 def table(path: Path, rows: int) -> list[str]:
@@ -90,7 +91,7 @@ def test_a_file_of_the_workspace_is_answered_and_no_other_place_is_reached(
 def test_a_killed_job_goes_on_and_no_row_is_answered_twice(served_folder: Path, tmp_path: Path) -> None:
     with Workspace.open(served_folder) as workspace:
         place = incoming(workspace, "mails.csv")
-        table(place, ROWS)
+        table(place, MANY_ROWS)
         job = queue_batch(NAME, place, key="order", workspace=workspace)
         process = start_process(workspace, run_of(workspace, job.id))
         for event in follow(workspace, job.id):
@@ -100,12 +101,12 @@ def test_a_killed_job_goes_on_and_no_row_is_answered_twice(served_folder: Path, 
         process.wait()
         resume(job.id, workspace=workspace)
         lines = [json.loads(line) for line in batch_answers(workspace, job.id).read_text().splitlines()]
-        assert [line["key"] for line in lines] == [f"o-{number}" for number in range(ROWS)]
+        assert [line["key"] for line in lines] == [f"o-{number}" for number in range(MANY_ROWS)]
         logged = {one.id: one for one in workspace.store.find(Prediction)}
-        assert len({line["id"] for line in lines}) == ROWS
+        assert len({line["id"] for line in lines}) == MANY_ROWS
         assert all(logged[line["id"]].answer.label == line["answer"]["label"] for line in lines)
         ours = [one for one in logged.values() if one.id in {line["id"] for line in lines}]
-        assert len(ours) == ROWS
+        assert len(ours) == MANY_ROWS
         assert run_of(workspace, job.id).claims == 2
         assert not (workspace.checkpoints / job.id).exists()
 

@@ -15,6 +15,7 @@ from tuneworks.core import lifecycle
 from tuneworks.core.asking import Row
 from tuneworks.core.clock import new_id, now
 from tuneworks.core.contracts import Model, Step
+from tuneworks.core.errors import InvalidInput
 from tuneworks.core.evaluation import Evaluation
 from tuneworks.core.events import Listener
 from tuneworks.core.types import ModelVersion, Recipe, Run, RunConfig
@@ -154,13 +155,16 @@ def _golden(plan: Plan, model: Model, cache: Path) -> dict[str, Path | bytes]:
 def _overlong(plan: Plan, model: Model, row: Row) -> list[Row]:
     """A row with its texts said over and over, past what the bases read of one: another limit gives other scores.
 
-    None where texts are written, which takes long, or where all of a text is read.
+    None where texts are written, which takes long, where all of a text is read, or where the task takes no such text.
     """
     spec = plan.data.spec
     texts = [column for column in spec.inputs.values() if spec.kinds.get(column) == "text"]
     for times in LONGER if texts and model.output.kind != "text" else ():
         made = {**row, **{column: " ".join([str(row[column])] * times) for column in texts}}
-        examples = plan.data.task.examples(spec, [made])
+        try:
+            examples = plan.data.task.examples(spec, [made])
+        except InvalidInput:
+            return []
         if any(any(base.truncated(values_of(use, base, spec, examples))) for use, base in model.bases):
             return [made]
     return []
