@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import click
 
@@ -42,6 +41,8 @@ from tuneworks.core.text import Text
     ),
 )
 def command(session: Session, deployment: str, file: str, prediction: str | None, explainer: str) -> None:
+    from pathlib import Path
+
     from tuneworks.cli.explanations import explanation_lines
     from tuneworks.cli.progress import lines
     from tuneworks.flows.explain import explain

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from tuneworks.cli import shared
 from tuneworks.cli.commands import verb
 from tuneworks.cli.session import Session
@@ -29,6 +27,8 @@ SOURCES = {
 @shared.config
 @shared.settings
 def command(session: Session, dataset: str | None, config: str | None, settings: tuple[str, ...]) -> None:
+    import json
+
     from tuneworks.core.config import parse_settings, read_config
     from tuneworks.flows.explain_config import explain_config
 

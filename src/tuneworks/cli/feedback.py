@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import click
@@ -57,6 +56,8 @@ def truth(text: str | None) -> Any:
     """
     if text is None or not text.startswith("["):
         return text
+    import json
+
     try:
         return json.loads(text)
     except json.JSONDecodeError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -14,6 +13,8 @@ from tuneworks.cli.session import Session, as_json
 from tuneworks.core.text import Text
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tuneworks.core.types import Prediction
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from tuneworks.cli.commands import option, verb
 from tuneworks.cli.session import Session
 from tuneworks.core.text import Text
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @verb(Text("Serve all deployments over HTTP.", "通过 HTTP 提供所有部署。"))
@@ -83,4 +86,6 @@ def welcome(token: str, file: str, *, shown: bool) -> Text:
 
 
 def _path(given: str | None) -> Path | None:
+    from pathlib import Path
+
     return Path(given) if given else None

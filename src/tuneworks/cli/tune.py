@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -73,6 +72,8 @@ def bases(text: str | None) -> str | Mapping[str, Sequence[str]] | None:
     """
     if text is None or not text.lstrip().startswith("{"):
         return text
+    import json
+
     try:
         read = json.loads(text)
     except json.JSONDecodeError as error:
