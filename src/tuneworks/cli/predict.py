@@ -13,8 +13,6 @@ from tuneworks.cli.session import Session, as_json
 from tuneworks.core.text import Text
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tuneworks.core.types import Prediction
 
 
@@ -41,6 +39,8 @@ if TYPE_CHECKING:
 @option("--key", metavar="COLUMN", about=Text("The column that holds your own keys.", "存放您自己的键的列。"))
 @option("--no-log", is_flag=True, about=Text("Keep no record of these predictions.", "不保存本次预测的记录。"))
 def command(session: Session, deployment: str, file: str, layout: str, key: str | None, no_log: bool) -> None:
+    from pathlib import Path
+
     from tuneworks.cli.progress import lines
     from tuneworks.flows.predict_file import predict_file
 
