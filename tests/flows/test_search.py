@@ -189,7 +189,7 @@ def test_a_killed_search_ends_as_one_that_was_not(tmp_path: Path, tiny: str) -> 
         words += ["--space", f"{RATE}=log(1e-6, 1e-1)", "--set", f"recipe.epochs={EPOCHS}", "--no-store"]
         command = [sys.executable, "-m", "tuneworks", "--workspace", str(root), "search", *words]
         for _ in range(kills):
-            _kill_after_a_trial(command)
+            _kill_within_the_second_trial(command, root)
         made = subprocess.run([*command, "--json"], capture_output=True, text=True, timeout=300)
         assert made.returncode == 0, made.stderr
         found = json.loads(made.stdout)
@@ -201,13 +201,15 @@ def test_a_killed_search_ends_as_one_that_was_not(tmp_path: Path, tiny: str) -> 
     assert ends[0] == ends[1]
 
 
-def _kill_after_a_trial(command: list[str]) -> None:
+def _kill_within_the_second_trial(command: list[str], root: Path) -> None:
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
     assert process.stderr is not None
     for line in process.stderr:
         if line.startswith("trial "):
             break
-    time.sleep(0.3)
+    with Workspace.open(root) as opened:
+        while not opened.store.find(Run, kind="trial", status="running"):
+            time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.wait()
     process.stderr.close()
