@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sqlalchemy as sa
 from alembic import op
 
-from tuneworks.stores._tables import POSITION
+from tuneworks.stores.migrations.record_tables import create
 
 revision = "0001"
 down_revision = None
@@ -24,17 +23,5 @@ SEARCHED = {
 
 def upgrade() -> None:
     """Create the tables."""
-    for table, searched in SEARCHED.items():
-        op.create_table(
-            table,
-            sa.Column("position", POSITION, primary_key=True, autoincrement=True),
-            sa.Column("id", sa.String, nullable=False),
-            sa.Column("revision", sa.Integer, nullable=False, server_default="1"),
-            sa.Column("body", sa.Text, nullable=False),
-            *(sa.Column(name, sa.Integer if name == "number" else sa.String) for name in searched),
-            sqlite_autoincrement=True,
-        )
-        op.create_index(f"uq_{table}_id", table, ["id"], unique=True)
-        for name in searched:
-            op.create_index(f"ix_{table}_{name}", table, [name])
+    create(SEARCHED)
     op.create_index("uq_tw_model_version_name_number", "tw_model_version", ["name", "number"], unique=True)
