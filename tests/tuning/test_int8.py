@@ -28,6 +28,7 @@ from tests.tiny import TEXTS, tiny_encoder, tiny_tokenizer
 from tuneworks.bases.text_encoder import TextEncoder
 from tuneworks.core.errors import InvalidConfig
 from tuneworks.core.events import silent
+from tuneworks.neural import int8_export
 from tuneworks.neural.encoder import load_encoder
 from tuneworks.neural.encoder_files import INT8_FILE, WEIGHTS_FILE
 from tuneworks.neural.graph_encoder import Reader
@@ -166,3 +167,16 @@ def test_another_engine_of_the_same_weights_has_a_fingerprint_of_its_own(tmp_pat
     shutil.copy(whole[INT8_FILE], changed)
     changed.write_bytes(changed.read_bytes() + b"\x00")
     assert base.load({**whole, INT8_FILE: changed}).fingerprint != base.load(whole).fingerprint
+
+
+def test_a_graph_drawn_by_other_code_is_not_taken_for_todays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TUNEWORKS_CACHE", str(tmp_path / "cache"))
+    folder, code = tiny_encoder(tmp_path / "base"), tmp_path / "drawing.py"
+    monkeypatch.setattr("tuneworks.neural.int8_export.DRAWN_BY", (code,))
+    places = []
+    for text in ("one way", "another way", "one way"):
+        code.write_text(text)
+        int8_export.drawing.cache_clear()
+        places.append(int8_export.int8_graph(files_of(folder), silent))
+    int8_export.drawing.cache_clear()
+    assert places[0] == places[2] != places[1]
