@@ -59,6 +59,14 @@ def test_the_same_key_for_another_request_is_refused(http: httpx.Client) -> None
     assert sent(http, "order-2", path=f"/v2/models/{NAME}/infer").status_code == 400  # another place, another request
 
 
+def test_a_kept_answer_is_not_given_to_a_request_that_is_none(http: httpx.Client) -> None:
+    assert sent(http, "order-5").status_code == 200
+    for wrong in ("0", "soon", "nan", "1e9"):
+        headers = {"idempotency-key": "order-5", "x-request-timeout": wrong}
+        refused = http.post(PREDICT, json=ROW, headers=headers)
+        assert (refused.status_code, refused.json()["code"]) == (422, "InvalidInput")
+
+
 def test_what_was_refused_leaves_its_key_free(http: httpx.Client) -> None:
     assert sent(http, "order-3", {"row": {"txt": "a"}}).status_code == 422
     assert sent(http, "order-3").status_code == 200

@@ -21,7 +21,7 @@ from tuneworks.server.journal import Journal
 from tuneworks.server.languages import SpeakTheirLanguage
 from tuneworks.server.limits import BoundBodies
 from tuneworks.server.marks import MarkAnswers
-from tuneworks.server.predicting import Predict
+from tuneworks.server.predicting import Deadlines, Predict
 from tuneworks.server.routes import (
     audit,
     deployments,
@@ -78,6 +78,7 @@ def create_app(workspace: Workspace, *, hosts: Collection[str] = (), proxies: Co
     problems.install(app)
     app.add_middleware(Predict, workspace=workspace)
     app.add_middleware(KeepReplies, workspace=workspace)
+    app.add_middleware(Deadlines)
     app.add_middleware(BoundBodies)
     security.install(app, hosts=hosts, proxies=proxies)
     app.add_middleware(SpeakTheirLanguage)

@@ -34,6 +34,25 @@ WRITE = msgspec.json.Encoder(enc_hook=lambda value: value.item())
 JSON = (b"content-type", b"application/json")
 
 
+class Deadlines:
+    """Middleware: how many seconds an answer may take is read, and refused where it is no such number, before all else.
+
+    ``scope["state"]["seconds"]`` holds it, where one is given.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if _deployment_in(scope) is not None and (given := header(scope, TIMEOUT)):
+            seconds = _seconds(given)
+            if seconds is None:
+                await answer_to(_no_time(given))(scope, receive, send)
+                return
+            scope.setdefault("state", {})["seconds"] = seconds
+        await self.app(scope, receive, send)
+
+
 class Predict:
     """Middleware, the innermost: answers plain requests to predict, and lets everything else through."""
 
@@ -57,12 +76,10 @@ class Predict:
         if plain is None:
             await self.app(scope, _again(body, receive), send)
         else:
-            await self._answer(scope, receive, send, name, *plain)
+            await self._answer(scope, receive, send, name, plain)
 
-    async def _answer(
-        self, scope: Scope, receive: Receive, send: Send, name: str, asked: PredictRequest, seconds: float | None
-    ) -> None:
-        left = scope.get("extensions", {}).get(LEFT)
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, name: str, asked: PredictRequest) -> None:
+        left, seconds = scope.get("extensions", {}).get(LEFT), scope.get("state", {}).get("seconds")
         try:
             said = await predicted(self._workspace, name, asked, seconds=seconds, left=left)
         except TuneworksError as error:
@@ -146,19 +163,24 @@ async def _body(receive: Receive) -> bytes | None:
             return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
-def _plain(scope: Scope, body: bytes) -> tuple[PredictRequest, float | None] | None:
-    """What is asked, and in how many seconds; ``None`` where it is unusual."""
+def _plain(scope: Scope, body: bytes) -> PredictRequest | None:
+    """What is asked; ``None`` where it is unusual."""
     if not header(scope, b"content-type").startswith("application/json"):
         return None
-    given = header(scope, TIMEOUT)
     try:
         asked = READ.decode(body)
-        seconds = float(given) if given else None
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
-    if asked.stream or not (seconds is None or 0 < seconds <= MOST_SECONDS):
+    return None if asked.stream else asked
+
+
+def _seconds(given: str) -> float | None:
+    """A number of seconds within bounds, else nothing."""
+    try:
+        seconds = float(given)
+    except ValueError:
         return None
-    return asked, seconds
+    return seconds if 0 < seconds <= MOST_SECONDS else None
 
 
 def _again(body: bytes, receive: Receive) -> Receive:
@@ -179,6 +201,16 @@ def _is_cancelled() -> bool:
     """Whether it is this task that was cancelled, rather than what it waited for."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
+
+
+def _no_time(given: str) -> InvalidInput:
+    return InvalidInput(
+        Text(f"X-Request-Timeout is {given!r}.", f"X-Request-Timeout 为 {given!r}。"),
+        Text(
+            f"Give seconds, more than 0 and at most {MOST_SECONDS:g}, or leave it out.",
+            f"请提供大于 0 且不超过 {MOST_SECONDS:g} 的秒数，或省略该请求头。",
+        ),
+    )
 
 
 def _too_late(seconds: float) -> TooLate:
