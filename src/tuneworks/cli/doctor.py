@@ -21,6 +21,7 @@ NAMES = {
     "memory": Text("memory", "内存"),
     "tuneworks": plain("Tuneworks"),
     "packages": Text("packages", "软件包"),
+    "extras": Text("extras", "可选组件"),
     "disk": Text("disk", "磁盘"),
     "clock": Text("clock", "时钟"),
     "store": Text("store", "数据库"),

@@ -20,9 +20,10 @@ from tuneworks.core.types import Dataset, Deployment, ModelVersion, Move, Predic
 from tuneworks.core.workspace import Workspace
 from tuneworks.flows.box import MEGABYTE, box_of
 from tuneworks.flows.references import label_of
-from tuneworks.flows.requirements import missing_parts
+from tuneworks.flows.requirements import missing_parts, name_in
 from tuneworks.serving.engine import engine_of
 
+FOR_DEVELOPERS = ("test",)
 LEAST_MEMORY_MEGABYTES = 1024
 LEAST_DISK_MEGABYTES = 1024
 OLDEST_PYTHON = (3, 11)
@@ -73,20 +74,25 @@ def _box(workspace: Workspace, listener: Listener) -> Iterator[Checkup]:
 
 def _packages(workspace: Workspace, listener: Listener) -> Iterator[Checkup]:
     yield Checkup("tuneworks", "ok", plain(version("tuneworks")))
-    for extra, missing in missing_parts(requires("tuneworks") or [], _installed).items():
-        listed = ", ".join(missing)
-        if not missing:
-            yield Checkup(f"packages{f'[{extra}]' if extra else ''}", "ok", FINE)
-        elif extra:
-            found = Text(f"not installed: {listed}", f"未安装：{listed}")
-            fix = Text(
-                f"Only where you use it: pip install 'tuneworks[{extra}]'",
-                f"需要时再安装：pip install 'tuneworks[{extra}]'",
-            )
-            yield Checkup(f"packages[{extra}]", "note", found, fix)
-        else:
-            fix = Text("pip install --upgrade tuneworks", "请执行 pip install --upgrade tuneworks")
-            yield Checkup("packages", "error", Text(f"missing or too old: {listed}", f"缺失或过旧：{listed}"), fix)
+    parts = missing_parts(requires("tuneworks") or [], _installed)
+    if own := ", ".join(parts.pop("")):
+        fix = Text("pip install --upgrade tuneworks", "请执行 pip install --upgrade tuneworks")
+        yield Checkup("packages", "error", Text(f"missing or too old: {own}", f"缺失或过旧：{own}"), fix)
+    else:
+        yield Checkup("packages", "ok", FINE)
+    extras = {extra: missing for extra, missing in sorted(parts.items()) if extra not in FOR_DEVELOPERS}
+    if whole := ", ".join(extra for extra, missing in extras.items() if not missing):
+        yield Checkup("extras", "ok", Text(f"installed: {whole}", f"已安装：{whole}"))
+    if absent := ", ".join(extra for extra, missing in extras.items() if missing):
+        fix = Text(
+            "Only where you use one: pip install 'tuneworks[NAME]'", "需要时再安装：pip install 'tuneworks[名称]'"
+        )
+        yield Checkup("extras", "note", Text(f"not installed in full: {absent}", f"未完整安装：{absent}"), fix)
+    other = sorted({part for missing in extras.values() for part in missing if _installed(name_in(part)) is not None})
+    if listed := ", ".join(other):
+        found = Text(f"installed in other versions than asked for: {listed}", f"已安装的版本不符合要求：{listed}")
+        fix = Text("pip install --upgrade the packages named.", "请用 pip install --upgrade 升级所列软件包。")
+        yield Checkup("extras", "warning", found, fix)
 
 
 def _installed(package: str) -> str | None:

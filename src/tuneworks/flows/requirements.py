@@ -38,6 +38,12 @@ def missing_parts(
     return parts
 
 
+def name_in(requirement: str) -> str:
+    """The package that a requirement names."""
+    found = REQUIREMENT.match(requirement)
+    return found["name"] if found else requirement
+
+
 def _met(have: str | None, limits: str) -> bool:
     if have is None:
         return False
