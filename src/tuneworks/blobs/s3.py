@@ -18,7 +18,7 @@ from obstore.exceptions import BaseError, NotFoundError, PermissionDeniedError, 
 from obstore.store import S3Store
 
 from tuneworks.core.errors import InvalidConfig, NotFound, Unavailable
-from tuneworks.core.files import sha256_of_bytes, sha256_of_file, staged_beside, sync_folder
+from tuneworks.core.files import sha256_of_bytes, sha256_of_file, whole_file
 from tuneworks.core.keeping import Blobs
 from tuneworks.core.text import Text
 
@@ -64,16 +64,14 @@ class S3Blobs(Blobs):
     def copy_to(self, id: str, path: Path) -> None:
         """Write the bytes, verified, to a file that is whole or absent."""
         with self._plain_errors(id):
+            digest = hashlib.sha256()
             pieces = obstore.get(self._bucket, self._name(id)).stream(min_chunk_size=CHUNK_BYTES)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            staged = staged_beside(path)
-            try:
-                if _written(pieces, staged) != id:
+            with whole_file(path) as target:
+                for piece in pieces:
+                    digest.update(piece)
+                    target.write(piece)
+                if digest.hexdigest() != id:
                     raise self._damaged(id)
-                os.replace(staged, path)
-            finally:
-                staged.unlink(missing_ok=True)
-        sync_folder(path.parent)
 
     def local(self, id: str) -> Path:
         """A copy on this machine, fetched once; raises ``NotFound`` where the bucket has none."""
@@ -177,15 +175,3 @@ def _bucket(address: str) -> S3Store:
         client_options={**CLIENT, "allow_http": plain},
         retry_config=PATIENCE,
     )
-
-
-def _written(pieces: Iterable[Any], path: Path) -> str:
-    """Write pieces to a new file, flushed to disk; the SHA-256 of what was written."""
-    digest = hashlib.sha256()
-    with open(path, "xb") as target:
-        for piece in pieces:
-            digest.update(piece)
-            target.write(piece)
-        target.flush()
-        os.fsync(target.fileno())
-    return digest.hexdigest()

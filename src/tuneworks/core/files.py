@@ -5,22 +5,50 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Write ``data`` so that a reader, or a crash at any moment, sees all of it or nothing."""
+    with whole_file(path) as file:
+        file.write(data)
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[BinaryIO]:
+    """A file to write that has its name, durably, once the block has ended; where the block raises, nothing is left."""
     path.parent.mkdir(parents=True, exist_ok=True)
     staged = staged_beside(path)
     try:
         with open(staged, "wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(staged, path)
     finally:
         staged.unlink(missing_ok=True)
     sync_folder(path.parent)
+
+
+def whole_folder(folder: Path, fill: Callable[[Path], None]) -> Path:
+    """The folder, filled unless it is there already: whole or absent; of several at once the first one's stays."""
+    if folder.is_dir():
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    staged = staged_beside(folder)
+    fill(staged)
+    sync_folder(staged)
+    try:
+        os.replace(staged, folder)
+    except OSError:
+        shutil.rmtree(staged)
+        if not folder.is_dir():
+            raise
+    return folder
 
 
 def staged_beside(path: Path) -> Path:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tuneworks.core.errors import NotFound
 from tuneworks.core.events import Listener, advance
-from tuneworks.core.files import staged_beside
+from tuneworks.core.files import whole_folder
 from tuneworks.core.text import Text
 
 Convert = Callable[[Path], Iterator[tuple[int, int]]]
@@ -37,17 +37,12 @@ def converted_once(name: str, convert: Convert, listener: Listener) -> Path:
 
 def made_once(key: str, make: Convert, message: Text, listener: Listener) -> Path:
     """The folder ``make`` fills, kept for this user under a key that says all it depends on."""
-    folder = cache_folder() / key
-    if not folder.is_dir():
-        staged = staged_beside(folder)
+
+    def fill(staged: Path) -> None:
         for done, total in make(staged):
             advance(listener, message, done, total)
-        try:
-            os.replace(staged, folder)
-        except OSError:
-            if not folder.is_dir():
-                raise
-    return folder
+
+    return whole_folder(cache_folder() / key, fill)
 
 
 def cache_folder() -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tarfile
@@ -16,7 +15,7 @@ from pathlib import Path
 from tuneworks.core.clock import now
 from tuneworks.core.errors import Conflict, Unavailable
 from tuneworks.core.events import Listener, counted, silent, tell
-from tuneworks.core.files import sha256_of_file, staged_beside, sync_folder
+from tuneworks.core.files import sha256_of_file, whole_file
 from tuneworks.core.records import to_json
 from tuneworks.core.text import Text
 from tuneworks.core.types import Deployment, ModelVersion
@@ -121,24 +120,15 @@ def _tell(folder: Path, card: PackCard) -> None:
 
 def _archived(folder: Path, path: Path) -> None:
     """The folder as one tar, of owners and dates that tell nothing of this machine."""
-    staged = staged_beside(path)
 
     def plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
         member.uid = member.gid = member.mtime = 0
         member.uname = member.gname = ""
         return member
 
-    try:
-        with open(staged, "wb") as file, tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as tar:
-            for one in sorted(path for path in folder.rglob("*") if path.is_file()):
-                tar.add(one, f"{folder.name}/{one.relative_to(folder).as_posix()}", filter=plain)
-            tar.close()
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(staged, path)
-    finally:
-        staged.unlink(missing_ok=True)
-    sync_folder(path.parent)
+    with whole_file(path) as file, tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        for one in sorted(path for path in folder.rglob("*") if path.is_file()):
+            tar.add(one, f"{folder.name}/{one.relative_to(folder).as_posix()}", filter=plain)
 
 
 def _wheels(path: Path) -> int:

@@ -9,13 +9,11 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
 from tuneworks.core.errors import BrokenSeal
-from tuneworks.core.files import sha256_of_bytes, sha256_of_file, staged_beside, sync_folder
+from tuneworks.core.files import sha256_of_bytes, sha256_of_file, whole_folder
 from tuneworks.core.text import Text
 from tuneworks.core.types import ModelVersion, Served
 from tuneworks.core.workspace import Workspace
@@ -31,21 +29,12 @@ def folder_of(workspace: Workspace, version: ModelVersion) -> Path:
 def laid_out(workspace: Workspace, version: ModelVersion, served: Served) -> Path:
     """The folder of a served version's compiled files, copied from its blobs unless it is there already."""
     key = sha256_of_bytes(json.dumps(sorted(served.compiled.items())).encode())[:KEY_LENGTH]
-    folder = folder_of(workspace, version) / key
-    if folder.is_dir():
-        return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    staged = staged_beside(folder)
-    for name, blob in served.compiled.items():
-        workspace.blobs.copy_to(blob, staged / name)
-    sync_folder(staged)
-    try:
-        os.replace(staged, folder)
-    except OSError:
-        shutil.rmtree(staged)
-        if not folder.is_dir():
-            raise
-    return folder
+
+    def fill(staged: Path) -> None:
+        for name, blob in served.compiled.items():
+            workspace.blobs.copy_to(blob, staged / name)
+
+    return whole_folder(folder_of(workspace, version) / key, fill)
 
 
 def verify_files(folder: Path, compiled: Mapping[str, str]) -> dict[str, Path]:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
 from tuneworks.core.contracts import Model
-from tuneworks.core.files import staged_beside, sync_folder
+from tuneworks.core.files import whole_folder
 from tuneworks.core.records import to_plain
 from tuneworks.core.types import ModelVersion
 from tuneworks.core.workspace import Workspace
@@ -28,22 +26,14 @@ def card_of(version: ModelVersion) -> bytes:
 
 def materialise(workspace: Workspace, version: ModelVersion) -> Path:
     """The version's folder in the workspace, copied from its blobs unless it is there already."""
-    folder = workspace.models / version.label
-    if folder.is_dir():
-        return folder
-    staged = staged_beside(folder)
-    for name, blob in version.parts.items():
-        workspace.blobs.copy_to(blob, staged / name)
-    (staged / CARD).write_bytes(card_of(version))
-    write_manifest(staged)
-    sync_folder(staged)
-    try:
-        os.replace(staged, folder)
-    except OSError:
-        shutil.rmtree(staged)
-        if not folder.is_dir():
-            raise
-    return folder
+
+    def fill(staged: Path) -> None:
+        for name, blob in version.parts.items():
+            workspace.blobs.copy_to(blob, staged / name)
+        (staged / CARD).write_bytes(card_of(version))
+        write_manifest(staged)
+
+    return whole_folder(workspace.models / version.label, fill)
 
 
 def open_version(workspace: Workspace, version: ModelVersion) -> Model:
