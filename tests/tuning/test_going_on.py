@@ -20,7 +20,9 @@ from tuneworks.neural.training_state import BEST, PLACE
 from tuneworks.testing.samples import job_of, output_of, sample_data
 
 WAYS: Mapping[str, tuple[str, dict[str, Any]]] = {
-    "full": ("full", {}),
+    "full": ("full", {"mixed_precision": "no"}),
+    "mixed": ("full", {"mixed_precision": "bf16"}),
+    "mixed, gradual": ("freeze", {"mixed_precision": "bf16", "gradual": True}),
     "accumulation": ("full", {"accumulation": 2, "start_from_linear": False}),
     "average": ("full", {"average": 0.9, "optimiser": "lion"}),
     "r-drop": ("full", {"r_drop": 1.0, "optimiser": "sgd"}),

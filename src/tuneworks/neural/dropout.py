@@ -35,9 +35,11 @@ def dropped(states: Tensor, share: float) -> Tensor:
     count = states.numel()
     numbers = torch.empty((count + 3) // 4, dtype=torch.int64, device=states.device)
     numbers.random_(generator=getattr(_thread, "generator", None))
-    drawn = numbers.view(torch.int16)[:count].view(states.shape).bitwise_and_(RANGE - 1).to(states.dtype)
+    drawn = numbers.view(torch.int16)[:count].view(states.shape).bitwise_and_(RANGE - 1)
     least = round(share * RANGE)
-    return states * drawn.sub_(least - 1).mul_(RANGE).clamp_(0, RANGE / (RANGE - least))
+    if states.dtype != torch.float32:  # too coarse for the numbers drawn
+        return states * (drawn >= least).to(states.dtype).mul_(RANGE / (RANGE - least))
+    return states * drawn.to(states.dtype).sub_(least - 1).mul_(RANGE).clamp_(0, RANGE / (RANGE - least))
 
 
 def with_own_dropout(network: nn.Module) -> None:

@@ -25,6 +25,7 @@ from tuneworks.neural.encoder_files import STOCK_FILES, Settings, load_settings,
 from tuneworks.neural.flat import by_padding, embedded, layers_by_padding, layers_of, made_flat, through
 from tuneworks.neural.model_folders import refuse_own_code
 from tuneworks.neural.pieces import Piece, pieces_of, readable
+from tuneworks.neural.precision import Halves
 from tuneworks.neural.soft_prompts import SoftPrompts
 from tuneworks.neural.workers import side_by_side
 from tuneworks.statistics.features import Floats
@@ -42,12 +43,14 @@ class Encoder(nn.Module):
     """The network and the tokenizer that belongs to it; mean pooling over tokens.
 
     ``weights_file``: where its weights came from; ``adapted``: whether an adapter lay beside it; ``prompts``: what
-    stands before every text; ``below``: where the states that the upper layers begin with come from, if not from here.
+    stands before every text; ``below``: where the states that the upper layers begin with come from, if not from here;
+    ``halves``: the layers that gradients are asked of, where these are not its own.
     """
 
     weights_file: Path
     adapted: bool = False
     below: Below | None = None
+    halves: Halves | None = None
 
     def __init__(self, model: nn.Module, tokenizer: Tokenizer, settings: Settings) -> None:
         super().__init__()
@@ -68,12 +71,17 @@ class Encoder(nn.Module):
         if not self._is_known:
             return by_padding(self.model, batch, self.pad)
         if self.below is not None:
-            return through(self.layers[self.below.count :], self.below(batch), batch)
+            return self._through(self.below(batch), batch, self.below.count, len(self.layers))
         return self.lowest(batch, len(self.layers))
 
     def lowest(self, batch: Batch, count: int) -> Tensor:
         """States of the stream (T, D) after the lowest ``count`` layers of a model of a known family."""
-        return through(self.layers[:count], embedded(self.model, batch), batch)
+        return self._through(embedded(self.model, batch), batch, 0, count)
+
+    def _through(self, states: Tensor, batch: Batch, begin: int, end: int) -> Tensor:
+        if self.halves is not None and torch.is_grad_enabled():
+            return self.halves.through(states, batch, begin, end)
+        return through(self.layers[begin:end], states, batch)
 
     @property
     def layers(self) -> Sequence[nn.Module]:
@@ -102,7 +110,7 @@ class Encoder(nn.Module):
             return layers_by_padding(self.model, batch, self.pad, numbers)
         made = [self.lowest(batch, numbers[0])]
         for below, number in pairwise(numbers):
-            made.append(through(self.layers[below:number], made[-1], batch))
+            made.append(self._through(made[-1], batch, below, number))
         return made
 
     def _mean(self, states: Tensor, batch: Batch) -> Tensor:

@@ -35,19 +35,23 @@ def attend(
     runs: Sequence[Run] | None = None,
     **others: Any,
 ) -> tuple[Tensor, None]:
-    """Attention of each of a stream's pieces to itself: (1, H, T, W) to (1, T, H, W)."""
+    """Attention of each of a stream's pieces to itself, in float32: (1, H, T, W) to (1, T, H, W).
+
+    What stands behind the last piece, if anything does, gets zeros.
+    """
     if runs is None:
         made: tuple[Tensor, None] = sdpa_attention_forward(
             module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **others
         )
         return made
-    streams = [tensor[0].transpose(0, 1) for tensor in (query, key, value)]
+    streams = [tensor[0].transpose(0, 1).float() for tensor in (query, key, value)]
     seen = []
     for run in runs:
         asks, keys, values = (run.of(stream).transpose(1, 2) for stream in streams)
         each = _attention(asks, keys, values, dropout, scaling)
         seen.append(each.transpose(1, 2).flatten(0, 1))
-    return torch.cat(seen).unsqueeze(0), None
+    made = torch.cat(seen).to(query.dtype)
+    return functional.pad(made, (0, 0, 0, 0, 0, query.shape[2] - len(made))).unsqueeze(0), None
 
 
 def _attention(asks: Tensor, keys: Tensor, values: Tensor, dropout: float, scaling: float | None) -> Tensor:

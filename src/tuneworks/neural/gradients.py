@@ -31,15 +31,24 @@ def divided(pieces: Sequence[Piece], parts: int) -> list[list[Piece]]:
     return [part for part in made if part]
 
 
-def side_by_side(losses: Sequence[Loss], weights: Sequence[Tensor], together: Together = ALONE) -> float:
-    """Add the gradients of all losses that are this process's to the weights'; gives the sum of these losses."""
+def side_by_side(
+    losses: Sequence[Loss],
+    weights: Sequence[Tensor],
+    together: Together = ALONE,
+    asked: Sequence[Tensor] | None = None,
+) -> float:
+    """Add the gradients of all losses that are this process's to the weights'; gives the sum of these losses.
+
+    ``asked``: what the losses are made of instead of these weights, which get its gradients.
+    """
+    asked = weights if asked is None else asked
     seeds = together.share(torch.randint(2**62, (len(losses),)).tolist())
     losses = together.share(losses)
 
     def of(loss: Loss, seed: int) -> tuple[float, Sequence[Tensor | None]]:
         with drawing_from(seed):
             made = loss()
-            return made.item(), torch.autograd.grad(made, weights, allow_unused=True)
+            return made.item(), torch.autograd.grad(made, asked, allow_unused=True)
 
     summed = 0.0
     run = map if len(losses) < 2 else _workers(len(losses)).map
@@ -47,7 +56,7 @@ def side_by_side(losses: Sequence[Loss], weights: Sequence[Tensor], together: To
         summed += loss
         for weight, gradient in zip(weights, gradients, strict=True):
             if gradient is not None:
-                weight.grad = gradient if weight.grad is None else weight.grad.add_(gradient)
+                weight.grad = gradient.to(weight.dtype) if weight.grad is None else weight.grad.add_(gradient)
     return summed
 
 

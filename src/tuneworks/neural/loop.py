@@ -23,6 +23,7 @@ from tuneworks.neural.batches import Batch, batch_of, shuffled_batches
 from tuneworks.neural.gradients import divided, side_by_side
 from tuneworks.neural.optimisers import Rates, optimiser_of, share_of_rate
 from tuneworks.neural.pieces import Piece
+from tuneworks.neural.precision import Halves
 from tuneworks.neural.together import ALONE, Together
 from tuneworks.neural.training_state import MadeWith, Place
 
@@ -76,6 +77,7 @@ class Ways:
     ``thaw``: called before each epoch, to say which weights move in it. ``work``: a hash of the recipe and the data.
     ``resumed``: the state of an earlier attempt's step, to go on from. ``parts``: into how many parts a batch is cut,
     whose plain gradients are computed side by side; each of the processes that train ``together`` has so many.
+    ``halves``: what these gradients are computed of, where it is not the weights themselves.
     """
 
     draw: Callable[[int], Sequence[Piece]] | None = None
@@ -85,6 +87,7 @@ class Ways:
     resumed: Mapping[str, bytes] | None = None
     parts: int = 1
     together: Together = ALONE
+    halves: Halves | None = None
 
 
 @dataclass(frozen=True)
@@ -200,6 +203,8 @@ class Training:
         """Take one step, and say what it was like."""
         began, place = time.monotonic(), self._place
         self.network.train()
+        if self.ways.halves is not None:
+            self.ways.halves.follow()
         share = share_of_rate(self.schedule.shape, place.done, total, self.schedule.warm_up)
         for group, top in zip(self._optimiser.param_groups, self._top_rates, strict=True):
             group["lr"] = top * share
@@ -227,7 +232,8 @@ class Training:
         parts = divided(group, self.ways.parts * together.size)
         shares = [share * len(part) / len(group) for part in parts]
         losses = [partial(self._loss_of, part, own) for part, own in zip(parts, shares, strict=True)]
-        return side_by_side(losses, self._learning(), together)
+        learning, halves = self._learning(), self.ways.halves
+        return side_by_side(losses, learning, together, halves.of(learning) if halves else learning)
 
     def _learning(self) -> list[Tensor]:
         return [weight for weight in self.weights.values() if weight.requires_grad]

@@ -9,6 +9,7 @@ from tuneworks.core.spaces import Between, Space
 from tuneworks.core.types import Recipe
 from tuneworks.neural.losses import NAMES as LOSS_NAMES
 from tuneworks.neural.optimisers import OPTIMISERS, SHAPES
+from tuneworks.neural.precision import PRECISIONS
 
 SHARED: dict[str, Range | OneOf] = {
     "weight_decay": Range(least=0),
@@ -33,6 +34,7 @@ SHARED: dict[str, Range | OneOf] = {
     "robustness": Range(above=0, most=1),
     "label_smoothing": Range(least=0, below=1),
     "quantile": Range(above=0, below=1),
+    "mixed_precision": OneOf(PRECISIONS),
 }
 
 
@@ -56,6 +58,9 @@ class TuningOptions:
     linear head on the untuned features, count less.
 
     ``r_drop``: weight of how much two passes may differ. ``adversarial``: how far embeddings are pushed the wrong way.
+
+    ``mixed_precision``: "bf16" lets layers of known families compute their gradients by products of bfloat16, "no" does
+    not; by default what is faster here. Weights stay in float32, and so does all that is measured and answered.
     """
 
     weight_decay: float = 0.01
@@ -82,6 +87,7 @@ class TuningOptions:
     label_noise: str | None = None
     r_drop: float = 0.0
     adversarial: float = 0.0
+    mixed_precision: str | None = None
     allowed = SHARED
 
     def __post_init__(self) -> None:

@@ -6,7 +6,7 @@ A method says how the network is adapted: which of the encoder's weights learn, 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -27,6 +27,7 @@ from tuneworks.neural.loop import Schedule, Training, Ways, plain_gradients
 from tuneworks.neural.losses import NAMED, SMOOTHED, Loss, Truth, Wish
 from tuneworks.neural.options import TuningOptions
 from tuneworks.neural.pieces import Piece
+from tuneworks.neural.precision import in_precision
 from tuneworks.neural.regularisers import DIVERGENCES, Adversary, twice
 from tuneworks.neural.sides import Network, Side, in_unit, link_of, network_of, targets_of, unit_of
 from tuneworks.neural.start import start
@@ -103,18 +104,19 @@ def _tuned(job: Job, options: TuningOptions, adapt: Adapt, together: Together) -
             loss = network.head.loss
         if options.start_from_linear and not job.resumed:
             yield from start(network, job, unit, link, together)
-        training = Training(
-            network,
-            train.view.pieces,
-            partial(_loss, network, train, loss, _weights(job, options), options.r_drop),
-            measure=lambda: _measured(job, options, validation, network, loss),
-            schedule=schedule_of(job, options, train.view.pieces),
-            ways=_ways(job, options, adapted, train, together),
-        )
-        if options.start_from_linear and not job.resumed:
-            measured = training.measure_start()
-            yield Step(1, 1, Text("start validated", "起点验证"), {"validation": measured}, training.state)
-        yield from training.steps()
+        with in_precision(encoder, None if options.adversarial else options.mixed_precision) as halves:
+            training = Training(
+                network,
+                train.view.pieces,
+                partial(_loss, network, train, loss, _weights(job, options), options.r_drop),
+                measure=lambda: _measured(job, options, validation, network, loss),
+                schedule=schedule_of(job, options, train.view.pieces),
+                ways=replace(_ways(job, options, adapted, train, together), halves=halves),
+            )
+            if options.start_from_linear and not job.resumed:
+                measured = training.measure_start()
+                yield Step(1, 1, Text("start validated", "起点验证"), {"validation": measured}, training.state)
+            yield from training.steps()
     prefix = f"{folder}/" if folder else ""
     return {
         linear.FILE: _head(network, validation),
