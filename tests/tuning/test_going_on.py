@@ -30,7 +30,7 @@ WAYS: Mapping[str, tuple[str, dict[str, Any]]] = {
     "gradual": ("freeze", {"gradual": True, "layer_decay": 0.5}),
     "lora": ("lora", {"dora": True, "adapter_dropout": 0.2, "rank": 2}),
     "prompt": ("prompt", {"tokens": 3, "schedule": "cosine"}),
-    "masked": ("masked-language-modelling", {"whole_words": True}),
+    "masked": ("masked-language-modelling", {"whole_words": True, "mixed_precision": "bf16"}),
 }
 TASKS = {"masked-language-modelling": "language-modelling"}
 

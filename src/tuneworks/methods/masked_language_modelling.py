@@ -16,7 +16,7 @@ from tuneworks.core import contracts
 from tuneworks.core.asking import Examples
 from tuneworks.core.contracts import Job, Method, Model, Parts, Step
 from tuneworks.core.errors import InvalidConfig, UnsuitableData
-from tuneworks.core.ranges import Range, check_values
+from tuneworks.core.ranges import OneOf, Range, check_values
 from tuneworks.core.spaces import Between, Space
 from tuneworks.core.text import Text
 from tuneworks.core.types import Output, Recipe
@@ -27,6 +27,7 @@ from tuneworks.neural.encoder_files import mask_of
 from tuneworks.neural.loop import Schedule, Training, Ways
 from tuneworks.neural.masking import Guesser, Hiding, Vocabulary, chunks
 from tuneworks.neural.pieces import Piece
+from tuneworks.neural.precision import PRECISIONS, in_precision, settled
 from tuneworks.neural.together import Together, joined
 from tuneworks.neural.training_state import work_of
 from tuneworks.neural.tuning import one_encoder
@@ -39,7 +40,7 @@ LEARNING_RATE = 1e-4
 HEAD_LEARNING_RATE = 1e-3  # the head begins with nothing
 ROWS_A_BATCH = 32
 MOST_BATCH_TOKENS = 4096
-ALLOWED = {
+ALLOWED: dict[str, Range | OneOf] = {
     "share": Range(above=0, below=1),
     "weight_decay": Range(least=0),
     "warm_up": Range(least=0, most=1),
@@ -47,6 +48,7 @@ ALLOWED = {
     "patience": Range(least=1),
     "minimum_delta": Range(least=0),
     "head_learning_rate": Range(above=0),
+    "mixed_precision": OneOf(PRECISIONS),
 }
 
 
@@ -57,6 +59,7 @@ class Options:
     ``share``: of a text's tokens, how many are hidden each time it is read. ``whole_words``: whether a word's tokens
     are hidden together. ``train_embeddings``: by default where the vocabulary is below 100,000. ``warm_up``: share of
     steps the learning rate rises. ``clip``: largest gradient norm. ``patience``, ``minimum_delta``: early stopping.
+    ``mixed_precision``: as in ``TuningOptions``.
     """
 
     share: float = 0.15
@@ -68,6 +71,7 @@ class Options:
     clip: float = 1.0
     patience: int = 2
     minimum_delta: float = 0.0
+    mixed_precision: str | None = None
 
     def __post_init__(self) -> None:
         check_values(self, ALLOWED, "recipe.options.")
@@ -84,7 +88,7 @@ class MaskedLanguageModelling(Method):
     rung = 5
 
     def complete(self, recipe: Recipe, output: Output) -> Recipe:
-        made = super().complete(recipe, output)
+        made = settled(super().complete(recipe, output))
         return replace(made, epochs=recipe.epochs or EPOCHS, learning_rate=recipe.learning_rate or LEARNING_RATE)
 
     def space(self, recipe: Recipe) -> Mapping[str, Space]:
@@ -140,21 +144,23 @@ def _fitted(job: Job, options: Options, together: Together) -> Generator[Step, N
         with torch.no_grad():
             guesser.head.bias.copy_(torch.from_numpy(frequencies))
         with_own_dropout(guesser)
-        training = Training(
-            guesser,
-            train,
-            guesser.loss,
-            measure=lambda: job.measure(guesser.scores(validation, len(job.validation), mask), job.validation),
-            schedule=_schedule(job, options, train),
-            ways=Ways(
-                draw=lambda epoch: hiding.hidden(train, job.recipe.seed * 1000 + epoch),
-                work=work_of(job, train),
-                resumed=job.resumed,
-                parts=workers() if encoder.layers else 1,
-                together=together,
-            ),
-        )
-        yield from training.steps()
+        with in_precision(encoder, options.mixed_precision) as halves:
+            training = Training(
+                guesser,
+                train,
+                guesser.loss,
+                measure=lambda: job.measure(guesser.scores(validation, len(job.validation), mask), job.validation),
+                schedule=_schedule(job, options, train),
+                ways=Ways(
+                    draw=lambda epoch: hiding.hidden(train, job.recipe.seed * 1000 + epoch),
+                    work=work_of(job, train),
+                    resumed=job.resumed,
+                    parts=workers() if encoder.layers else 1,
+                    together=together,
+                    halves=halves,
+                ),
+            )
+            yield from training.steps()
     prefix = f"{folder}/" if folder else ""
     return {FILE: _head(guesser), **{f"{prefix}{name}": part for name, part in whole_files(encoder).items()}}
 

@@ -14,7 +14,7 @@ from tuneworks.core.types import Output, Recipe
 from tuneworks.neural.encoder import Encoder
 from tuneworks.neural.optimisers import RATE_BESIDE_ADAMW
 from tuneworks.neural.options import worth_searching
-from tuneworks.neural.precision import mixed_or_not
+from tuneworks.neural.precision import settled
 from tuneworks.neural.tuning import EPOCHS, RATES, Adapted, tuned
 from tuneworks.statistics import positions
 
@@ -34,12 +34,9 @@ class GradientMethod(Method):
         """Say which of the encoder's weights learn, and what files come of them."""
 
     def complete(self, recipe: Recipe, output: Output) -> Recipe:
-        made = super().complete(recipe, output)
+        made = settled(super().complete(recipe, output))
         rate = self.pace * RATES[output.kind] * RATE_BESIDE_ADAMW.get(made.options["optimiser"], 1.0)
-        options = {**made.options, "mixed_precision": made.options["mixed_precision"] or mixed_or_not()}
-        return replace(
-            made, epochs=recipe.epochs or EPOCHS, learning_rate=recipe.learning_rate or rate, options=options
-        )
+        return replace(made, epochs=recipe.epochs or EPOCHS, learning_rate=recipe.learning_rate or rate)
 
     def space(self, recipe: Recipe) -> Mapping[str, Space]:
         return worth_searching(recipe)

@@ -11,6 +11,7 @@ import copy
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache, partial
 from typing import Any
 
@@ -18,11 +19,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from tuneworks.core.types import Recipe
 from tuneworks.neural.batches import Batch
 from tuneworks.neural.devices import CPU, device
 from tuneworks.neural.flat import through
 
-WHOLE, MIXED = "no", "bf16"
+NAME, WHOLE, MIXED = "mixed_precision", "no", "bf16"
 PRECISIONS = (WHOLE, MIXED)
 WORTH_IT = 1.3  # times as fast as float32
 ALIKE = 16  # lengths of streams are multiples of it: code is made for each, and stays in memory
@@ -76,6 +78,11 @@ def in_precision(encoder: Any, precision: str | None) -> Iterator[Halves | None]
         yield encoder.halves
     finally:
         encoder.halves = None
+
+
+def settled(recipe: Recipe) -> Recipe:
+    """The recipe with what is faster here as its ``mixed_precision``, where that was left open."""
+    return replace(recipe, options={**recipe.options, NAME: recipe.options[NAME] or mixed_or_not()})
 
 
 @cache
