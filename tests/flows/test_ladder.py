@@ -55,6 +55,22 @@ def test_cheap_stands_before_dear_and_what_needs_no_weights_first(workspace: Wor
     assert all(is_pretrained(str(base)) for method, base in listed if method == "full")
 
 
+@pytest.mark.parametrize(("words", "many"), [("parcel {} is late", 21), ("包裹 {} 晚了", 201)])
+def test_n_grams_wait_where_they_would_learn_many_labels(words: str, many: int, tmp_path: Path) -> None:
+    first = []
+    for labels in (many - 1, many):
+        with Workspace.open(tmp_path / str(labels)) as workspace:
+            rows = [{"text": words.format(n), "topic": f"label {n % labels}"} for n in range(labels * 6)]
+            add(rows, name=NAME, workspace=workspace)
+            listed = rungs(workspace, goal=0.9)
+        first.append(listed.index(("head", {"text": ("ngrams",)})))
+        methods = [method for method, _ in listed]
+        assert methods.index("zero-shot") < methods.index("freeze") < methods.index("full")
+    assert first[0] == 0
+    assert methods[1 : first[1] + 1] == ["head"] * 3
+    assert methods[first[1] + 1] == "freeze"
+
+
 def test_dear_methods_wait_until_a_goal_or_a_budget_is_stated(workspace: Workspace) -> None:
     assert "full" not in [method for method, _ in rungs(workspace)]
     assert "full" in [method for method, _ in rungs(workspace, budget=5.0)]

@@ -42,6 +42,13 @@ def default_base(kind: str, values: Sequence[Any]) -> str:
     return _text_base([str(value) for value in values]) if kind in TEXT_KINDS else COLUMNS_BASE
 
 
+def language_of(spec: TaskSpec, train: Examples) -> str:
+    """Of the texts of all inputs: "zh" or "en"."""
+    kinds = {role: spec.kinds.get(column) for role, column in spec.inputs.items()}
+    texts = [str(text) for role, kind in kinds.items() if kind in TEXT_KINDS for text in train.inputs[role][:LOOKED_AT]]
+    return "zh" if is_chinese(texts) else "en"
+
+
 def weightless_bases(task: Task, spec: TaskSpec) -> Bases | None:
     """Bases that need no pretrained weights, for the columns that have such; none where no column has."""
     if task.default_base is not None:

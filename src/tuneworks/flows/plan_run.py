@@ -15,7 +15,7 @@ from tuneworks.core.text import Text
 from tuneworks.core.types import Column, Dataset, DatasetName, Recipe, RunConfig, TaskSpec
 from tuneworks.core.workspace import Workspace
 from tuneworks.flows.base_options import own_options
-from tuneworks.flows.default_bases import default_bases
+from tuneworks.flows.default_bases import default_bases, language_of
 from tuneworks.flows.fitting import Data, method_of
 from tuneworks.flows.references import dataset_of
 from tuneworks.flows.rows import read_rows
@@ -142,7 +142,8 @@ def _rungs(config: RunConfig, recipe: Recipe, data: Data, *, dear: bool | None) 
         return (recipe,)
     if dear is None:
         dear = config.goal is not None or config.budget is not None
-    found = rungs_of(recipe, data.task, data.spec, chosen=config.recipe.base is not None, dear=dear)
+    chosen, language = config.recipe.base is not None, language_of(data.spec, data.train)
+    found = rungs_of(recipe, data.task, data.spec, chosen=chosen, dear=dear, language=language)
     return found or (replace(recipe, method=data.task.default_method),)  # which says why it does not fit
 
 

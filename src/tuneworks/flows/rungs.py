@@ -14,24 +14,38 @@ from tuneworks.flows.default_bases import Bases, pretrained, side_by_side, weigh
 from tuneworks.flows.fitting import fits
 
 AUTO = "auto"
+MANY = {"en": 20, "zh": 200}
+"""Past so many labels a linear layer on n-grams takes longer than one on the best base, whose texts are read once."""
 
 
-def rungs_of(recipe: Recipe, task: Task, spec: TaskSpec, *, chosen: bool, dear: bool) -> tuple[Recipe, ...]:
+def rungs_of(
+    recipe: Recipe, task: Task, spec: TaskSpec, *, chosen: bool, dear: bool, language: str = "en"
+) -> tuple[Recipe, ...]:
     """One recipe a rung: what learns from the rows alone, then pretrained bases, then both side by side.
 
+    Where there are many labels, what learns from the rows alone comes after the same method on pretrained bases.
     ``chosen``: the recipe's base was named by the user and stays. ``dear``: also methods dearer than the task's own.
-    Of methods only those that may come to be used are imported.
+    ``language``: of the texts. Of methods only those that may come to be used are imported.
     """
     output = task.output(spec)
     highest = None if dear else registry.constant("methods", task.default_method, "rung")
     bases = [recipe.base or ""] if chosen else list(_bases(recipe.base or "", task, spec, output))
-    return tuple(
+    found = [
         replace(recipe, method=name, base=base)
         for weighty in (False, True)
         for name in _methods(highest)
         for base in bases
         if (pretrained(base) is not None) == weighty and _works_on(name, base) and _fits(name, spec, output)
-    )
+    ]
+    return tuple(_later(found) if output.size > MANY[language] else found)
+
+
+def _later(rungs: list[Recipe]) -> list[Recipe]:
+    """The rungs with what needs no pretrained weights after the last one of the same method that does."""
+    light = [rung for rung in rungs if not pretrained(rung.base)]
+    others = [rung for rung in rungs if pretrained(rung.base)]
+    same = [number for number, rung in enumerate(others, start=1) if rung.method in {one.method for one in light}]
+    return [*others[: max(same, default=0)], *light, *others[max(same, default=0) :]]
 
 
 def _bases(own: Bases, task: Task, spec: TaskSpec, output: Output) -> Iterator[Bases]:
