@@ -18,7 +18,7 @@ import tuneworks
 from bench.harness import read
 from tuneworks.core.types import Event, ModelVersion, Recipe, RunConfig, TaskSpec
 
-MOST_TIMES = 1.3
+MOST_TIMES, WARMING_ROWS = 1.3, 600
 SPECS = {"banking77": "intent", "clinc150": "intent", "chnsenticorp_htl": "label", "thucnews_titles": "label"}
 GOALS = {"banking77": 0.92, "clinc150": 0.94, "chnsenticorp_htl": 0.86, "thucnews_titles": 0.86}
 
@@ -37,7 +37,11 @@ def main(names: Sequence[str]) -> int:
 
 
 def compared(name: str) -> bool:
-    """The ladder on one data set, then the recipe that it kept by itself; whether it took no more than it may."""
+    """The ladder on one data set, then the recipe that it kept by itself; whether it took no more than it may.
+
+    A ladder on a few rows goes before, so that neither of the two is the one that imports and unpacks.
+    """
+    tuned(name, Recipe(), None, most_rows=WARMING_ROWS)
     climbed = tuned(name, Recipe(), GOALS[name])
     alone = tuned(name, climbed.version.recipe, None)
     times = climbed.seconds / alone.seconds
@@ -51,10 +55,11 @@ def compared(name: str) -> bool:
     return times <= MOST_TIMES
 
 
-def tuned(name: str, recipe: Recipe, goal: float | None) -> Timed:
+def tuned(name: str, recipe: Recipe, goal: float | None, most_rows: int | None = None) -> Timed:
     """One tuning in a workspace of its own."""
+    rows = [row for row in read(name) if row.get("intent") != "oos"][:most_rows]
     with tempfile.TemporaryDirectory() as folder, tuneworks.Workspace.open(Path(folder) / ".tuneworks") as workspace:
-        tuneworks.add([row for row in read(name) if row.get("intent") != "oos"], name=name, workspace=workspace)
+        tuneworks.add(rows, name=name, workspace=workspace)
         spec = TaskSpec(task="text-classification", inputs={"text": "text"}, target=SPECS[name])
         began, stored = time.monotonic(), [0.0]
 
