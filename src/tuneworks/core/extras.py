@@ -23,6 +23,7 @@ EXTRA_OF = {
     "gguf": "generate",
     "optuna": "search",
     "cryptography": "encryption",
+    "model_signing": "signing",
     "psycopg": "postgres",
     "obstore": "s3",
     "ray": "ray",

@@ -19,8 +19,10 @@ from tuneworks.core.workspace import Workspace
 from tuneworks.flows.held_out import plan_of
 from tuneworks.serving.choice import AGREEMENT, DIFFERENCE, Choice, Measured, Way, choose, ways
 from tuneworks.serving.engine import LoadedModel, engine_of
+from tuneworks.serving.folders import store_parts
 from tuneworks.serving.loaded import runtime_of, runtimes_asked
 from tuneworks.serving.seal import golden_rows
+from tuneworks.serving.signature import signed
 
 MOST_ROWS = 256
 REPORT = "runtimes.json"
@@ -63,7 +65,7 @@ def _measured(
     if runtime is not None and not choice.files:
         raise _unfaithful(version, choice)
     _report(workspace, version, choice)
-    blobs = {name: workspace.blobs.write(data) for name, data in choice.files.items()}
+    blobs = store_parts(workspace, signed(choice.files)) if choice.files else {}
     return Served(version.id, choice.taken.runtime, blobs, choice.taken.fidelity if blobs else {})
 
 

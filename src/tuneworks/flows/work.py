@@ -26,6 +26,7 @@ from tuneworks.flows.seats import assist, placed
 from tuneworks.flows.tensorboard import told_to_tensorboard
 from tuneworks.flows.trails import Trails
 from tuneworks.serving.folders import store_parts
+from tuneworks.serving.signature import signed
 
 LOOK_SECONDS = 0.5
 MOST_CLAIMS = 5
@@ -93,7 +94,7 @@ def tune_run(hold: Hold, plan: Plan | None = None) -> ModelVersion:
     trails = _trails(workspace, run, listener)
     with tempfile.TemporaryDirectory(prefix="tuneworks-") as folder:
         made = make(workspace, run, plan, Path(folder), listener, trails.of)
-        version = replace(made.version, parts=store_parts(workspace, made.files))
+        version = replace(made.version, parts=store_parts(workspace, signed(made.files)))
         version = lifecycle.finish(workspace, replace(run, score=made.score), version) or version
     trails.remove()
     _tell_stored(version, made, listener)

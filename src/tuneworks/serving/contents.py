@@ -7,7 +7,9 @@ from pathlib import Path
 from tuneworks.core.errors import BrokenSeal
 from tuneworks.core.text import Text
 
-DATA = frozenset({".safetensors", ".onnx", ".json", ".jsonl", ".txt", ".md", ".png", ".jpg", ".jpeg", ".webp", ".bmp"})
+DATA = frozenset(
+    {".safetensors", ".onnx", ".sig", ".json", ".jsonl", ".txt", ".md", ".png", ".jpg", ".jpeg", ".webp", ".bmp"}
+)
 IMAGES_WITHOUT_ENDING = "golden"
 
 
