@@ -15,10 +15,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from tuneworks.core import registry
 from tuneworks.core.errors import BrokenSeal, InvalidConfig
-from tuneworks.core.types import Deployment, ModelVersion, Served
+from tuneworks.core.types import Deployment, Event, ModelVersion, Served
 from tuneworks.core.workspace import Workspace
 from tuneworks.flows.add import add
+from tuneworks.flows.compare import compare
 from tuneworks.flows.deploy import deploy
+from tuneworks.flows.evaluate import evaluate
+from tuneworks.flows.reproduce import reproduce
 from tuneworks.flows.tune import tune
 from tuneworks.serving import seal
 from tuneworks.serving.engine import Engine
@@ -112,7 +115,7 @@ def test_who_rewrites_the_workspace_cannot_sign(
     ):
         shutil.rmtree(folder)
         workspace.store.put(replace(version, parts=parts))
-        with pytest.raises(BrokenSeal, match=r"has not signed|golden"):
+        with pytest.raises(BrokenSeal, match="has not signed"):
             opened(workspace, "signed")
     shutil.rmtree(folder)
     workspace.store.put(version)
@@ -142,6 +145,34 @@ def test_the_signature_is_the_standards(workspace: Workspace, ours: Keys) -> Non
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_every_way_of_opening_a_version_asks_for_the_signature(
+    workspace: Workspace, ours: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(TRUSTED_KEY, str(ours.public))
+    assert evaluate("signed", workspace=workspace)
+    with pytest.raises(BrokenSeal, match="has not signed"):
+        evaluate("unsigned", workspace=workspace)
+    with pytest.raises(BrokenSeal, match="has not signed"):
+        compare("signed", "unsigned", workspace=workspace)
+
+
+def test_a_signed_run_is_reproduced(workspace: Workspace, ours: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+    version = workspace.store.find(ModelVersion, name="signed")[0]
+    for key in (str(ours.private), ""):
+        monkeypatch.setenv(SIGNING_KEY, key)
+        assert reproduce(version.run_id or "", workspace=workspace).same
+
+
+def test_a_wrong_key_is_told_before_the_work(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(SIGNING_KEY, str(tmp_path / "none.pem"))
+    told: list[Event] = []
+    with pytest.raises(InvalidConfig, match=SIGNING_KEY):
+        tune(NAME, target="topic", base="ngrams", workspace=workspace, listener=told.append)
+    assert not [event for event in told if event.step is not None or event.kind == "stored"]
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no key"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,8 @@ from transformers.models.auto.modeling_auto import AutoModel
 from tests.tiny import tiny_encoder, tiny_tokenizer
 from tuneworks.core import registry
 from tuneworks.core.errors import InvalidConfig
-from tuneworks.core.types import Recipe
+from tuneworks.core.types import Recipe, Run, RunConfig
+from tuneworks.flows.work import planned_from
 from tuneworks.neural.batches import Batch, batch_of
 from tuneworks.neural.encoder import Encoder
 from tuneworks.neural.encoder_files import Settings
@@ -116,3 +118,15 @@ def test_the_plan_states_what_is_faster_here(tmp_path: Path) -> None:
         assert full.complete(asked, output_of(data)).options["mixed_precision"] == named
     with pytest.raises(InvalidConfig, match="mixed_precision"):
         full.Options(mixed_precision="fp16")
+
+
+@pytest.mark.parametrize("planned", PRECISIONS)
+def test_a_run_goes_on_in_the_precision_it_was_planned_with(planned: str) -> None:
+    asked = RunConfig(dataset="tickets", recipe=Recipe(method="full"))
+    config = replace(asked, recipe=replace(asked.recipe, options={"mixed_precision": planned}))
+    assert (
+        planned_from(Run("run-1", config, "interrupted", "2026-01-01T00:00:00+00:00", asked=asked)).recipe.options[
+            "mixed_precision"
+        ]
+        == planned
+    )

@@ -22,7 +22,7 @@ from tuneworks.serving.engine import LoadedModel, engine_of
 from tuneworks.serving.folders import store_parts
 from tuneworks.serving.loaded import runtime_of, runtimes_asked
 from tuneworks.serving.seal import golden_rows
-from tuneworks.serving.signature import signed
+from tuneworks.serving.signature import signer
 
 MOST_ROWS = 256
 REPORT = "runtimes.json"
@@ -65,7 +65,7 @@ def _measured(
     if runtime is not None and not choice.files:
         raise _unfaithful(version, choice)
     _report(workspace, version, choice)
-    blobs = store_parts(workspace, signed(choice.files)) if choice.files else {}
+    blobs = store_parts(workspace, signer()(choice.files)) if choice.files else {}
     return Served(version.id, choice.taken.runtime, blobs, choice.taken.fidelity if blobs else {})
 
 

@@ -17,8 +17,9 @@ from tuneworks.flows.ladder import FILE as LADDER
 from tuneworks.flows.making import CARD, HISTORY, make
 from tuneworks.flows.plan_run import plan_run
 from tuneworks.flows.references import run_of
+from tuneworks.serving.signature import FILE as SIGNATURE
 
-TELLS_TIMES = (HISTORY, CARD, LADDER)
+NOT_COMPARED = (HISTORY, CARD, LADDER, SIGNATURE)
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,8 @@ class Change:
 class Reproduced:
     """Whether a run done again made the same parts, which ones it did not, and what has changed around it since.
 
-    The training history, the ladder and the model card tell times or numbers of their own and are not compared.
+    The training history, the ladder and the model card tell times or numbers of their own, and no signature comes out
+    twice: these are not compared.
     """
 
     run: Run
@@ -65,8 +67,8 @@ def reproduce(run: str, *, workspace: Workspace | None = None, listener: Listene
     plan = plan_run(workspace, _config_of(found, version), listener)
     with tempfile.TemporaryDirectory(prefix="tuneworks-") as folder:
         made = make(workspace, found, plan, Path(folder), listener)
-        hashes = {name: _hash(part) for name, part in made.files.items() if name not in TELLS_TIMES}
-    stored = {name: hash for name, hash in version.parts.items() if name not in TELLS_TIMES}
+        hashes = {name: _hash(part) for name, part in made.files.items() if name not in NOT_COMPARED}
+    stored = {name: hash for name, hash in version.parts.items() if name not in NOT_COMPARED}
     parts = tuple(Part(name, stored.get(name), hashes.get(name)) for name in sorted({*stored, *hashes}))
     advance(listener, Text("compared", "已比较"), len(parts), len(parts))
     changed = differences(dict(found.environment), environment()) if found.environment else {}

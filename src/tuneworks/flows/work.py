@@ -22,11 +22,12 @@ from tuneworks.flows.evaluate import write_report
 from tuneworks.flows.making import Made, make
 from tuneworks.flows.plan_run import Plan, plan_run
 from tuneworks.flows.references import run_of
+from tuneworks.flows.rungs import AUTO
 from tuneworks.flows.seats import assist, placed
 from tuneworks.flows.tensorboard import told_to_tensorboard
 from tuneworks.flows.trails import Trails
 from tuneworks.serving.folders import store_parts
-from tuneworks.serving.signature import signed
+from tuneworks.serving.signature import signer
 
 LOOK_SECONDS = 0.5
 MOST_CLAIMS = 5
@@ -55,10 +56,13 @@ def do(workspace: Workspace, run: Run, listener: Listener = silent, *, plan: Pla
 
 
 def planned_from(run: Run) -> RunConfig:
-    """What leads to the same plan again: what was asked for, on the very dataset and version it meant then."""
-    if run.asked is None:
-        return run.config
+    """What leads to the same plan again: the run's own configuration.
+
+    Which rungs a ladder has depends on what was asked for: of one, that, on the very dataset and version it meant then.
+    """
     pinned = run.config
+    if run.asked is None or pinned.recipe.method != AUTO:
+        return pinned
     return replace(
         run.asked, name=pinned.name, dataset=pinned.dataset, spec=pinned.spec, from_version=pinned.from_version
     )
@@ -89,12 +93,12 @@ def work(
 def tune_run(hold: Hold, plan: Plan | None = None) -> ModelVersion:
     """Make a version: fit, score, store it together with the finished run, write its report."""
     workspace, run, listener = hold.workspace, hold.run, hold.hear
-    plan = plan or plan_run(workspace, planned_from(run), listener)
+    plan, sign = plan or plan_run(workspace, planned_from(run), listener), signer()
     _tell_plan(plan, listener)
     trails = _trails(workspace, run, listener)
     with tempfile.TemporaryDirectory(prefix="tuneworks-") as folder:
         made = make(workspace, run, plan, Path(folder), listener, trails.of)
-        version = replace(made.version, parts=store_parts(workspace, signed(made.files)))
+        version = replace(made.version, parts=store_parts(workspace, sign(made.files)))
         version = lifecycle.finish(workspace, replace(run, score=made.score), version) or version
     trails.remove()
     _tell_stored(version, made, listener)

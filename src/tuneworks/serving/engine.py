@@ -28,9 +28,9 @@ from tuneworks.core.wanted import go_on_if_wanted
 from tuneworks.core.workspace import Workspace
 from tuneworks.serving import compiled, seal, signature
 from tuneworks.serving.contents import must_be_data
-from tuneworks.serving.folders import materialise
+from tuneworks.serving.folders import UNSIGNED, materialise
 from tuneworks.serving.inputs import check_rows
-from tuneworks.serving.loaded import CARD, open_model
+from tuneworks.serving.loaded import open_model
 
 BATCH_ROWS = 256
 BUDGET = "TUNEWORKS_MODEL_MEGABYTES"
@@ -208,7 +208,7 @@ class Engine:
         folder = materialise(self._workspace, version)
         seal.verify_manifest(folder)
         seal.verify_record(folder, version)
-        signature.verify(folder, unsigned=(seal.MANIFEST, CARD))
+        signature.verify(folder, unsigned=UNSIGNED)
         must_be_data(folder)
         if not served.compiled:
             return _Files(version, folder)

@@ -11,10 +11,13 @@ from tuneworks.core.files import whole_folder
 from tuneworks.core.records import to_plain
 from tuneworks.core.types import ModelVersion
 from tuneworks.core.workspace import Workspace
+from tuneworks.serving import signature
 from tuneworks.serving.loaded import CARD, open_model
-from tuneworks.serving.seal import write_manifest
+from tuneworks.serving.seal import MANIFEST, write_manifest
 
 FORMAT = 1
+UNSIGNED = (MANIFEST, CARD)
+"""What is written with the folder: the manifest says what all can see, the card is the workspace's record."""
 
 
 def card_of(version: ModelVersion) -> bytes:
@@ -37,8 +40,10 @@ def materialise(workspace: Workspace, version: ModelVersion) -> Path:
 
 
 def open_version(workspace: Workspace, version: ModelVersion) -> Model:
-    """The version's model, opened from its folder."""
-    return open_model(materialise(workspace, version))
+    """The version's model, opened from its folder; raises ``BrokenSeal`` where it must be signed and is not."""
+    folder = materialise(workspace, version)
+    signature.verify(folder, unsigned=UNSIGNED)
+    return open_model(folder)
 
 
 def store_parts(workspace: Workspace, files: Mapping[str, Path | bytes]) -> dict[str, str]:

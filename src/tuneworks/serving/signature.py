@@ -11,7 +11,8 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,23 +22,31 @@ from tuneworks.core.text import Text
 
 SIGNING_KEY, TRUSTED_KEY = "TUNEWORKS_SIGNING_KEY", "TUNEWORKS_TRUSTED_KEY"
 FILE = "model.sig"
+Files = Mapping[str, Path | bytes]
 
 
-def signed(files: Mapping[str, Path | bytes]) -> dict[str, Path | bytes]:
-    """The files, and their signature where a signing key is named; raises ``InvalidConfig`` for one that is none."""
+def signer() -> Callable[[Files], Files]:
+    """What adds a signature to files where a signing key is named; raises ``InvalidConfig`` for one that is none.
+
+    Ask for it before the work whose outcome it signs: a wrong key is told then.
+    """
     key = os.environ.get(SIGNING_KEY)
     if not key:
-        return dict(files)
+        return lambda files: files
     signing, hashing = _library("signing"), _library("hashing")
     try:
-        signer = signing.Config().use_elliptic_key_signer(private_key=Path(key))
+        config = signing.Config().use_elliptic_key_signer(private_key=Path(key))
     except (OSError, ValueError, TypeError) as error:
         raise _no_key(SIGNING_KEY, key) from error
+    return partial(_signed, config.set_hashing_config(_all_but(hashing, ())))
+
+
+def _signed(config: Any, files: Files) -> Files:
     with tempfile.TemporaryDirectory(prefix="tuneworks-") as place:
         folder, made = Path(place) / "model", Path(place) / FILE
         for name, part in files.items():
             _write(folder / name, part)
-        signer.set_hashing_config(_all_but(hashing, ())).sign(folder, made)
+        config.sign(folder, made)
         return {**files, FILE: made.read_bytes()}
 
 
