@@ -70,8 +70,8 @@ class Data:
     label: str = "label"
     embeddings: bool = False
 
-    def rows(self) -> list[dict[str, Any]]:
-        return [row for row in read(self.name) if row["split"] == "train"]
+    def rows(self, split: str = "train") -> list[dict[str, Any]]:
+        return [row for row in read(self.name) if row["split"] == split]
 
 
 DATA = {
@@ -81,20 +81,24 @@ DATA = {
 }
 
 
-def stock(data: Data, clock: Clock, folder: Path, *, pad: bool, rows_a_batch: int) -> None:
-    """The stock Trainer, until the clock says so."""
+@dataclass(frozen=True)
+class Stock:
+    """The stock Trainer on a data set's training rows, with what its model reads and answers."""
+
+    trainer: Any
+    tokenizer: Any
+    names: Sequence[str]
+
+
+def stock_on(data: Data, folder: Path, callback: Any, *, pad: bool, rows_a_batch: int, epochs: int) -> Stock:
+    """As its text classification example configures it."""
     from transformers import (
         AutoModelForSequenceClassification,
         AutoTokenizer,
         DataCollatorWithPadding,
         Trainer,
-        TrainerCallback,
         TrainingArguments,
     )
-
-    class Ticking(TrainerCallback):
-        def on_step_begin(self, *args: Any, **others: Any) -> None:
-            clock.step(rows_a_batch)
 
     place = _base_files(data.base, folder)["model.safetensors"].parent
     tokenizer = AutoTokenizer.from_pretrained(place)
@@ -105,9 +109,26 @@ def stock(data: Data, clock: Clock, folder: Path, *, pad: bool, rows_a_batch: in
     asked = {"truncation": True, "max_length": LENGTH, "padding": "max_length" if pad else False}
     made = [{**tokenizer(row["text"], **asked), "labels": names.index(str(row[data.label]))} for row in rows]
     arguments = TrainingArguments(
-        str(folder), per_device_train_batch_size=rows_a_batch, num_train_epochs=PLENTY, report_to="none", use_cpu=True
+        str(folder),
+        per_device_train_batch_size=rows_a_batch,
+        num_train_epochs=epochs,
+        report_to="none",
+        save_strategy="no",
+        use_cpu=True,
     )
-    Trainer(model, arguments, DataCollatorWithPadding(tokenizer), made, callbacks=[Ticking()]).train()
+    trainer = Trainer(model, arguments, DataCollatorWithPadding(tokenizer), made, callbacks=[callback])
+    return Stock(trainer, tokenizer, names)
+
+
+def stock(data: Data, clock: Clock, folder: Path, *, pad: bool, rows_a_batch: int) -> None:
+    """The stock Trainer, until the clock says so."""
+    from transformers import TrainerCallback
+
+    class Ticking(TrainerCallback):
+        def on_step_begin(self, *args: Any, **others: Any) -> None:
+            clock.step(rows_a_batch)
+
+    stock_on(data, folder, Ticking(), pad=pad, rows_a_batch=rows_a_batch, epochs=PLENTY).trainer.train()
 
 
 def ours(data: Data, clock: Clock, folder: Path, *, method: str, **options: Any) -> None:
