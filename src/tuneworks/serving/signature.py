@@ -18,7 +18,7 @@ from typing import Any
 
 from tuneworks.core import registry
 from tuneworks.core.errors import BrokenSeal, InvalidConfig
-from tuneworks.core.text import Text
+from tuneworks.core.text import Text, plain
 
 SIGNING_KEY, TRUSTED_KEY = "TUNEWORKS_SIGNING_KEY", "TUNEWORKS_TRUSTED_KEY"
 FILE = "model.sig"
@@ -68,7 +68,7 @@ def verify(folder: Path, unsigned: Sequence[str] = ()) -> None:
     try:
         verifier.set_hashing_config(_all_but(hashing, (FILE, *unsigned))).verify(folder, folder / FILE)
     except Exception as error:  # of many kinds: a signature that cannot be read has no kind of its own
-        raise _broken(folder, Text(f"{error}", f"{error}")) from error
+        raise _broken(folder, plain(str(error).rstrip(". "))) from error
 
 
 def _all_but(hashing: Any, names: Sequence[str]) -> Any:
