@@ -8,8 +8,8 @@ import numpy
 import pytest
 
 from tuneworks.core import registry
-from tuneworks.core.contracts import Measurement, Window
 from tuneworks.core.types import Feedback
+from tuneworks.core.watching import Measurement, Window
 from tuneworks.detectors.prediction_shift import distances
 from tuneworks.detectors.realised_performance import wilson
 from tuneworks.statistics.shapes.shape import shape_of

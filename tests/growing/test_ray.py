@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.tiny import tiny_encoder
+from tuneworks.clusters.ray_cluster import ray  # guarded as a cluster of our own is
 from tuneworks.core.errors import TuneworksError
 from tuneworks.core.types import Event, Run
 from tuneworks.core.workspace import Workspace
@@ -18,7 +19,6 @@ from tuneworks.flows.add import add
 from tuneworks.flows.resume import resume
 from tuneworks.flows.search import search
 from tuneworks.flows.tune import tune
-from tuneworks.runners._clusters import ray  # guarded as a cluster of our own is
 from tuneworks.testing.workspaces import NAME, sample_rows
 
 pytestmark = pytest.mark.long

@@ -30,8 +30,11 @@ INSIDE = {
     "client": {"core", "client"},
     "testing": EVERYTHING,
     "solutions": {"core", "flows", "solutions"},
+    "clusters": {"core", "clusters"},
     **{kind: KNOWLEDGE | {kind} for kind in PLUGINS},
 }
+for kind in ("runners", "runtimes"):
+    INSIDE[kind].add("clusters")
 OUTSIDE = {
     "": set[str](),
     "core": set[str](),
@@ -52,6 +55,7 @@ OUTSIDE = {
         "PIL",
     },
     "serving": {"numpy", "safetensors"},
+    "clusters": {"ray"},
     "reports": {"numpy", "safetensors", "jinja2", "markupsafe"},
     "flows": {"numpy", "polars"},
     "cli": {"click", "rich"},

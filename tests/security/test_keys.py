@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import stat
 import time
@@ -19,6 +20,7 @@ from tuneworks.core.access import ADMINISTRATOR, ROLES, TOKEN, VIEWER, ApiKey, d
 from tuneworks.core.errors import Forbidden, InvalidConfig, Unauthenticated
 from tuneworks.core.workspace import Workspace
 from tuneworks.flows.keys import Keyring, Limits, first_token, keys, new_key, revoke
+from tuneworks.server.app import create_app
 
 
 @pytest.fixture
@@ -111,6 +113,31 @@ def test_a_key_revoked_here_is_refused_by_another_process_within_a_second(tmp_pa
                 assert time.monotonic() - began < 1.0
         with pytest.raises(Unauthenticated), Client(server.url, token=made.token) as client:
             client.deployments()
+
+
+def test_requests_that_come_together_ask_the_store_for_their_key_once(
+    guarded: Guarded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    look_up = Keyring.look_up
+
+    def counted(ring: Keyring, token: str) -> ApiKey:
+        asked.append(token)
+        time.sleep(0.05)  # meanwhile the others come
+        return look_up(ring, token)
+
+    monkeypatch.setattr(Keyring, "look_up", counted)
+    token, wrong = guarded.token("viewer"), "tw_" + "x" * 20
+
+    async def together() -> list[int]:
+        transport = httpx.ASGITransport(create_app(guarded.workspace))
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+            headers = [{"authorization": f"Bearer {one}"} for one in (token, wrong) for _ in range(20)]
+            answers = await asyncio.gather(*(client.get("/v1/deployments", headers=one) for one in headers))
+        return [answer.status_code for answer in answers]
+
+    assert asyncio.run(together()) == [200] * 20 + [401] * 20
+    assert sorted(asked) == sorted([token, wrong])
 
 
 def test_keys_are_made_listed_and_revoked_over_http(guarded: Guarded) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import gc
+from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -11,12 +13,13 @@ from tests.server.process import ServerProcess
 from tests.tiny_writers import tiny_seq2seq
 from tuneworks.client import Client, Predicted
 from tuneworks.core.answers import TextAnswer
-from tuneworks.core.errors import InvalidInput
-from tuneworks.core.types import Recipe, RunConfig, TaskSpec
+from tuneworks.core.errors import InvalidInput, Overloaded
+from tuneworks.core.types import Prediction, Recipe, RunConfig, TaskSpec
 from tuneworks.core.workspace import Workspace
 from tuneworks.flows.add import add
 from tuneworks.flows.deploy import deploy
 from tuneworks.flows.tune import tune
+from tuneworks.server.streams import MOST_TEXTS, Texts
 from tuneworks.tasks.text_generation import TextGeneration
 
 ROW = {"text": "the courier is late 7"}
@@ -58,6 +61,35 @@ def test_what_is_wrong_with_a_request_is_said_before_the_first_piece(writing: Se
         assert answered.json()["code"] == "InvalidInput"
     with Client(writing.url, token=writing.token) as client, pytest.raises(InvalidInput):
         list(client.stream("replies", {"words": "a"}))
+
+
+def test_texts_past_what_can_be_written_are_refused_and_asked_for_again(writing: ServerProcess) -> None:
+    path, body = f"{writing.url}/v1/deployments/replies/predict", {"row": ROW, "stream": True}
+    many = {"model": "replies", "prompt": ["the courier"] * (MOST_TEXTS - 1)}
+    with httpx.Client(trust_env=False, headers=writing.headers, timeout=60) as client, ThreadPoolExecutor(40) as pool:
+        answered = list(pool.map(lambda _: client.post(path, json=body), range(3 * MOST_TEXTS)))
+        several = client.post(f"{writing.url}/v1/completions", json=many)
+    refused = [one for one in answered if one.status_code == 503]
+    assert {one.status_code for one in answered} <= {200, 503}
+    assert all(int(one.headers["retry-after"]) > 0 for one in refused)
+    assert several.status_code == 200
+    assert len(several.json()["choices"]) == MOST_TEXTS - 1
+
+
+def test_a_text_that_nobody_reads_any_more_makes_room() -> None:
+    def pieces() -> Generator[str, None, Prediction]:
+        yield "a"
+        raise AssertionError
+
+    texts = Texts()
+    held = [pieces() for _ in range(MOST_TEXTS)]
+    texts.begin(*held)
+    with pytest.raises(Overloaded):
+        texts.begin(pieces())
+    del held[:]
+    gc.collect()
+    texts.begin(*(kept := [pieces()]))
+    assert len(kept) == 1
 
 
 def test_events_carry_one_line_each(writing: ServerProcess) -> None:

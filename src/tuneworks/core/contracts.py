@@ -19,9 +19,6 @@ from tuneworks.core.records import to_plain
 from tuneworks.core.spaces import Space
 from tuneworks.core.text import Text
 from tuneworks.core.types import BaseUse, Output, Recipe, TaskSpec
-from tuneworks.core.watching import Detector as Detector
-from tuneworks.core.watching import Measurement as Measurement
-from tuneworks.core.watching import Window as Window
 
 # -- what is adapted ---------------------------------------------------------------------------------
 
@@ -277,12 +274,14 @@ class Runtime(ABC):
     """One way of running a model; evaluate, predict and serve all go through it.
 
     ``runs``: the ``Base.runtime`` names of the bases it can run as they are. ``forms``: what it compiles parts to.
-    ``alone``: whether one call takes all cores, so that calls come one after another.
+    ``alone``: whether one call takes all cores, so that calls come one after another. ``far``: whether other processes
+    answer; such a one is used when it is named, and asked by more at once than there are cores.
     """
 
     runs: tuple[str, ...]
     forms: tuple[str, ...] = ()
     alone: bool = False
+    far: bool = False
 
     def compile(self, model: Model, form: str) -> Mapping[str, bytes]:
         """The files that put all parts that can be into one of the ``forms`` (by name in the model's folder)."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy import ndarray
 
-from tuneworks.core.contracts import Detector, Measurement, Window
 from tuneworks.core.text import Text
 from tuneworks.core.types import TaskSpec
+from tuneworks.core.watching import Detector, Measurement, Window
 from tuneworks.statistics.shift import energy_distance
 
 FEWEST = 30

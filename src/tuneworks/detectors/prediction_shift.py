@@ -6,9 +6,9 @@ import numpy as np
 from numpy import ndarray
 from scipy.stats import ks_2samp
 
-from tuneworks.core.contracts import Detector, Measurement, Window
 from tuneworks.core.text import Text
 from tuneworks.core.types import TaskSpec
+from tuneworks.core.watching import Detector, Measurement, Window
 from tuneworks.statistics.shapes.shape import Signature, shape_of
 
 FEWEST = 30

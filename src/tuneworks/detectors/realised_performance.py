@@ -9,9 +9,9 @@ import numpy as np
 from numpy import ndarray
 
 from tuneworks.core.answers import Answer
-from tuneworks.core.contracts import Detector, Measurement, Window
 from tuneworks.core.text import Text
 from tuneworks.core.types import Feedback, TaskSpec
+from tuneworks.core.watching import Detector, Measurement, Window
 from tuneworks.statistics.shapes.shape import shape_of
 
 FEWEST_JUDGED = 20

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 
-from tuneworks.core.contracts import Detector, Measurement, Window
 from tuneworks.core.text import Text
 from tuneworks.core.types import TaskSpec
+from tuneworks.core.watching import Detector, Measurement, Window
 from tuneworks.statistics.shapes.shape import shape_of
 
 SHOWN = 5

@@ -11,11 +11,11 @@ import numpy
 from tuneworks.core import registry
 from tuneworks.core.asking import Row, Task
 from tuneworks.core.clock import new_id, now
-from tuneworks.core.contracts import Measurement, Window
 from tuneworks.core.errors import InvalidInput
 from tuneworks.core.events import Listener, silent, tell
 from tuneworks.core.text import Text
 from tuneworks.core.types import Deployment, Feedback, Prediction, Served, Signal, TaskSpec
+from tuneworks.core.watching import Measurement, Window
 from tuneworks.core.workspace import Workspace
 from tuneworks.flows.held_out import plan_of
 from tuneworks.flows.judged import judged_predictions

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+from tuneworks.clusters.ray_cluster import ADDRESS, joined, ray
 from tuneworks.core.errors import ProcessLost
 from tuneworks.core.events import Listener
 from tuneworks.core.following import ENDS, follow, last_event, outcome
@@ -20,7 +21,6 @@ from tuneworks.core.keeping import Runner
 from tuneworks.core.lifecycle import fail
 from tuneworks.core.types import Run
 from tuneworks.core.workspace import Workspace
-from tuneworks.runners._clusters import ADDRESS, joined, ray
 
 PROGRAM = "tuneworks.flows.far"
 SEAT = "TUNEWORKS_SEAT"

@@ -39,6 +39,7 @@ from tuneworks.server.routes import (
     usage,
 )
 from tuneworks.server.sharing import Sharing
+from tuneworks.server.streams import Texts
 from tuneworks.server.tracing import tracing_asked_for
 from tuneworks.server.watching import WatchRequests
 
@@ -82,6 +83,7 @@ def create_app(workspace: Workspace, *, hosts: Collection[str] = (), proxies: Co
     app.add_middleware(BoundBodies)
     security.install(app, hosts=hosts, proxies=proxies)
     app.add_middleware(SpeakTheirLanguage)
+    app.state.texts = Texts()
     app.state.journal, app.state.sharing = Journal(), Sharing(workspace.root / "figures")
     app.add_middleware(SpeakTheirDialect)
     app.add_middleware(WatchRequests, journal=app.state.journal)

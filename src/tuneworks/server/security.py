@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -60,6 +61,7 @@ class Guard:
         self._hosts = {*LOOPBACK, *(host.lower() for host in hosts)}
         self._proxies = frozenset(proxies)
         self._keys = Keyring(self._workspace)
+        self._asked: dict[str, asyncio.Future[ApiKey]] = {}
         self._rates = Rates(self._workspace)
         self._routes = Routes(served)
 
@@ -111,8 +113,20 @@ class Guard:
         token = _token(scope)
         if known := self._keys.known(token):
             return known
-        found: ApiKey = await run_in_threadpool(self._keys.look_up, token)
-        return found
+        return await asyncio.shield(self._looked_up(token))
+
+    def _looked_up(self, token: str) -> asyncio.Future[ApiKey]:
+        """What the store says of a token, asked once for all requests that come with it meanwhile."""
+
+        def note(asked: asyncio.Future[ApiKey]) -> None:
+            del self._asked[token]
+            if not asked.cancelled():
+                asked.exception()  # who waited was told; nobody may have
+
+        if token not in self._asked:
+            self._asked[token] = asyncio.ensure_future(run_in_threadpool(self._keys.look_up, token))
+            self._asked[token].add_done_callback(note)
+        return self._asked[token]
 
     async def _must_be_within(self, key: ApiKey, spent: Spent) -> None:
         """Raise ``TooManyRequests`` past the key's rate or quota; what is refused is counted too."""

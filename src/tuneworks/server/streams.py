@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Generator, Sequence
 from typing import Any
+from weakref import WeakSet
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
 
-from tuneworks.core.errors import TuneworksError
+from tuneworks.core.errors import Overloaded, TuneworksError
 from tuneworks.core.records import to_json
+from tuneworks.core.text import Text
 from tuneworks.core.types import Prediction
 from tuneworks.core.workspace import Workspace
 from tuneworks.flows.predict import answer_streamed
@@ -21,10 +23,32 @@ from tuneworks.server.marks import answered_by
 from tuneworks.server.problems import problem
 
 EVENT_STREAM = "text/event-stream"
+MOST_TEXTS = 32  # fewer than there are threads: whatever else needs one never waits for a text
+RETRY_SECONDS = 2
 STREAM_EXAMPLE = {
     "example": 'event: piece\ndata: "The parcel"\n\nevent: piece\ndata: " is late."\n\n'
     'event: prediction\ndata: {"id": "pred-5f0c3a9be1d24c77", "answer": {"text": "The parcel is late."}}\n\n'
 }
+
+
+class Texts:
+    """The texts that are being written, which take turns; one that nobody reads any more goes by itself."""
+
+    def __init__(self) -> None:
+        self._pieces: WeakSet[Generator[str, None, Prediction]] = WeakSet()
+
+    def begin(self, *pieces: Generator[str, None, Prediction]) -> None:
+        """Count texts that are about to be written; raises ``Overloaded`` where too many are."""
+        if len(self._pieces) and len(self._pieces) + len(pieces) > MOST_TEXTS:
+            raise Overloaded(
+                Text(
+                    f"{len(self._pieces)} texts are being written already; this one was refused.",
+                    f"已有 {len(self._pieces)} 段文本正在生成；本请求被拒绝。",
+                ),
+                Text(f"Ask again in {RETRY_SECONDS} seconds.", f"请在 {RETRY_SECONDS} 秒后重试。"),
+                RETRY_SECONDS,
+            )
+        self._pieces.update(pieces)
 
 
 async def streamed(request: Request, name: str, row: Any, keys: Sequence[str] | None) -> StreamingResponse:
@@ -33,6 +57,7 @@ async def streamed(request: Request, name: str, row: Any, keys: Sequence[str] | 
     if "@" in name:
         deployment_of(workspace, name)
     version, pieces = await run_in_threadpool(_begun, workspace, name, row, keys)
+    request.app.state.texts.begin(pieces)
     answered_by(request, version.label)
     return StreamingResponse(_events(workspace, version.label, pieces), media_type=EVENT_STREAM)
 

@@ -11,6 +11,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -228,7 +229,9 @@ class Engine:
 
 
 def _turns(runtime: Runtime) -> Any:
-    """Held by a thread that asks: one at a time where a call takes all cores, else one a core."""
+    """Held by a thread that asks: one at a time where a call takes all cores, else one a core of ours."""
+    if runtime.far:
+        return nullcontext()
     return threading.BoundedSemaphore(1 if runtime.alone else os.cpu_count() or 1)
 
 

@@ -78,6 +78,7 @@ def runtime_of(uses: Sequence[BaseUse]) -> str:
     """The runtime that runs all of the bases as they are: the first one among theirs that covers the others'."""
     wanted = runtimes_asked(uses)
     for name in registry.names("runtimes"):
-        if wanted <= set(registry.load("runtimes", name).runs):
+        runtime = registry.load("runtimes", name)
+        if not runtime.far and wanted <= set(runtime.runs):
             return name
     raise AssertionError(f"no runtime runs {wanted}")

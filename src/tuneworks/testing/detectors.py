@@ -7,8 +7,8 @@ from math import isfinite
 import numpy
 
 from tuneworks.core.answers import Answer, ClassAnswer, NumberAnswer, Span, SpansAnswer
-from tuneworks.core.contracts import Detector, Window
 from tuneworks.core.types import Feedback, TaskSpec
+from tuneworks.core.watching import Detector, Window
 
 LABELS = ("billing", "delivery", "other")
 CLASSES = TaskSpec(task="text-classification", inputs={"text": "text"}, target="topic", labels=LABELS)

@@ -128,6 +128,7 @@ async def _begun(request: Request, body: Writing, said: Sequence[Any], most: int
         return [complete(body.model, one, most=most, workspace=workspace) for one in said]
 
     begun = await run_in_threadpool(all_of_them)
+    request.app.state.texts.begin(*(one.pieces for one in begun))
     answered_by(request, begun[0].version.label)
     spend(request.scope, body.model, said)
     return begun

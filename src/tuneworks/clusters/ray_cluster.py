@@ -42,20 +42,23 @@ LOCAL_NAMES = ("localhost", "local", "auto", "")
 __all__ = ["ADDRESS", "joined", "ray"]
 
 
-def joined(address: str | None, workspace: Workspace) -> Callable[[], None]:
-    """Join the cluster of that address, or one that is started for it; what is called in the end leaves it."""
+def joined(address: str | None, workspace: Workspace | None) -> Callable[[], None]:
+    """Join the cluster of that address, or one that is started for it; what is called in the end leaves it.
+
+    ``workspace``: what all of its hosts must reach, if anything.
+    """
     if address is None:
         return _our_own()
     must_be_safe(address, workspace)
     _begin(address, address=address)
     hosts = {node["NodeManagerHostname"] for node in ray.nodes() if node["Alive"]}
-    if hosts - {platform.node()} and not _is_reached(workspace):
+    if workspace is not None and hosts - {platform.node()} and not _is_reached(workspace):
         ray.shutdown()
         raise _unreachable(address, workspace)
     return ray.shutdown
 
 
-def must_be_safe(address: str, workspace: Workspace) -> None:
+def must_be_safe(address: str, workspace: Workspace | None) -> None:
     """Refuse a cluster on the network that asks for no token, and one that cannot reach what is kept here."""
     if _is_here(address):
         return
@@ -70,7 +73,7 @@ def must_be_safe(address: str, workspace: Workspace) -> None:
                 "请以 RAY_AUTH_MODE=token 启动集群，并在此设置该变量和 RAY_AUTH_TOKEN_PATH。",
             ),
         )
-    if not _is_reached(workspace):
+    if workspace is not None and not _is_reached(workspace):
         raise _unreachable(address, workspace)
 
 

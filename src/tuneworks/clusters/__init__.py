@@ -1,0 +1,1 @@
+"""Clusters of other processes and hosts that runners and runtimes work on."""
