@@ -62,7 +62,7 @@ def killed_under_load(folder: Path, attempt: int, seconds: float) -> dict[str, s
     return {id: key for caller in callers for id, key in caller.acknowledged.items()}
 
 
-@pytest.mark.parametrize("kills", [4, pytest.param(300, marks=pytest.mark.long)])
+@pytest.mark.parametrize("kills", [20, pytest.param(300, marks=pytest.mark.long)])
 def test_every_acknowledged_prediction_survives_a_kill_and_none_is_doubled(tmp_path: Path, kills: int) -> None:
     folder, moments = tmp_path / ".tuneworks", random.Random(20)
     deployed_workspace(folder, rows=200).close()

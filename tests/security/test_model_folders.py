@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import onnx
 import pytest
 import torch
 
@@ -20,6 +21,8 @@ from tuneworks.core import registry
 from tuneworks.core.errors import BrokenSeal, InvalidConfig, NotFound, TuneworksError
 from tuneworks.core.events import silent
 from tuneworks.core.types import Deployment
+from tuneworks.neural.encoder_files import GRAPHS
+from tuneworks.neural.graph_encoder import Reader
 from tuneworks.neural.plain_configurations import must_be_plain
 from tuneworks.serving.contents import must_be_data
 from tuneworks.serving.engine import Engine
@@ -212,6 +215,30 @@ def test_a_served_model_holds_data_alone(tmp_path: Path) -> None:
         (folder / "modeling.py").write_text("raise SystemExit")
         with pytest.raises(BrokenSeal, match=r"modeling\.py"):
             Engine(workspace).model(champion)
+
+
+@pytest.mark.parametrize("place", ["../secret.bin", "{whole}", "link.bin"])
+def test_a_graph_reads_nothing_outside_of_its_folder(place: str, encoder: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(encoder, tmp_path / "model"))
+    secret = tmp_path / "secret.bin"
+    secret.write_bytes(bytes(16))
+    (folder / "link.bin").symlink_to(secret)
+    weights = onnx.TensorProto(name="w", data_type=onnx.TensorProto.FLOAT, dims=[4])
+    weights.data_location = onnx.TensorProto.EXTERNAL
+    weights.external_data.add(key="location", value=place.format(whole=secret))
+    told = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [4])
+    graph = onnx.helper.make_graph([onnx.helper.make_node("Identity", ["w"], ["y"])], "g", [], [told], [weights])
+    drawn = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8)
+    (folder / GRAPHS["int8"]).write_bytes(drawn.SerializeToString())
+    files = {path.name: path for path in folder.iterdir()}
+    with pytest.raises(Exception, match="External data path"):
+        Reader(files, files[GRAPHS["int8"]])
+
+
+def test_a_graph_in_the_folder_of_a_base_is_left_behind(encoder: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(encoder, tmp_path / "model"))
+    (folder / GRAPHS["int8"]).write_bytes(b"a graph that somebody else has drawn")
+    assert not set(brought_in(folder, tmp_path)) & set(GRAPHS.values())
 
 
 def brought_in(folder: Path, cache: Path) -> Any:

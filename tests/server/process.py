@@ -22,7 +22,7 @@ print("stopped", flush=True)
 
 
 class ServerProcess:
-    """``tuneworks.server`` in a process of its own; ``url``: where it answers; ``headers``: an administrator's."""
+    """``tuneworks.server`` in a process (``pid``); ``url``: where it answers; ``headers``: an administrator's."""
 
     def __init__(self, workspace: Path, port: int = 0, *, log: str = "off") -> None:
         self._process = subprocess.Popen(
@@ -33,6 +33,7 @@ class ServerProcess:
             env={**os.environ, "TUNEWORKS_LANG": "en", "TUNEWORKS_LOG": log},
         )
         assert self._process.stdout is not None
+        self.pid = self._process.pid
         self.url = self._process.stdout.readline().strip()
         assert self.url.startswith("http://"), self._end()[1]
         self.token = token_in(workspace) or ""

@@ -30,6 +30,7 @@ from tuneworks.flows.plan_run import Plan, plan_run
 FIRST_ROWS = 48
 GROWTH = 3.0
 ENOUGH_SECONDS = 6.0
+TIMES = 1.5  # so much longer than the first: what is told of all rows lies on the line through the last two tries
 FEWEST_VALIDATION = 300  # fewer and some methods choose by folds of everything, which is other work
 MEGABYTE = 1024 * 1024
 
@@ -90,7 +91,8 @@ def tries(workspace: Workspace, config: RunConfig) -> Iterator[Try]:
     made = _try(plan, order, rows)
     once = max(0.0, cold - made.seconds)
     yield replace(made, seconds=made.seconds + once)
-    while rows < len(order) and (rows <= FIRST_ROWS or made.seconds < ENOUGH_SECONDS):
+    enough = max(ENOUGH_SECONDS, TIMES * made.seconds)
+    while rows < len(order) and made.seconds < enough:
         rows = min(round(rows * GROWTH), len(order))
         made = _try(plan, order, rows)
         yield replace(made, seconds=made.seconds + once)
