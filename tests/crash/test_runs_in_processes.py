@@ -19,9 +19,11 @@ from tuneworks.core.following import start_process
 from tuneworks.core.holding import LEASE_SECONDS
 from tuneworks.core.types import Event, Lease, ModelVersion, Run
 from tuneworks.core.workspace import Workspace
+from tuneworks.flows import search_trials
 from tuneworks.flows.cancel import cancel
 from tuneworks.flows.pause import pause
 from tuneworks.flows.resume import resume
+from tuneworks.flows.search import search
 from tuneworks.flows.tune import tune
 from tuneworks.flows.work import Watch, do, work
 
@@ -136,6 +138,16 @@ def test_a_lease_that_lives_is_never_taken(workspace: Workspace) -> None:
         lifecycle.claim(workspace, Run(run.id, run.config, "queued", run.created))
 
 
+def test_a_silent_trial_is_left_to_who_does_its_search(workspace: Workspace) -> None:
+    config, hours = patient_config(workspace), [0.0]
+    searching = lifecycle.claim(workspace, lifecycle.queue(workspace, config, kind="search"))
+    search_trials.begin(workspace, searching, config)
+    watch = Watch(workspace, clock=lambda: hours[0])
+    assert watch.silent() == []
+    hours[0] = LEASE_SECONDS + 1
+    assert watch.silent() == [searching]
+
+
 def test_of_two_workers_each_run_is_done_by_one(workspace: Workspace) -> None:
     for _ in range(3):
         lifecycle.queue(workspace, patient_config(workspace, steps=2), reserved=False)
@@ -150,6 +162,24 @@ def test_of_two_workers_each_run_is_done_by_one(workspace: Workspace) -> None:
     assert len({run.id for run in done}) == 3
     assert sorted(version.number for version in workspace.store.find(ModelVersion)) == [1, 2, 3]
     assert [run.status for run in workspace.store.find(Run)].count("queued") == 1
+
+
+def test_the_tuning_at_the_end_of_a_search_goes_on_from_its_checkpoint(workspace: Workspace) -> None:
+    space = {"recipe.options.steps": f"one_of({STEPS}, {2 * STEPS})"}
+    words = {"config": patient_config(workspace, steps=STEPS), "space": space, "trials": 1, "seeds": 1, "workers": 0}
+
+    def stop(event: Event) -> None:
+        if event.step == STEPS // 2 and workspace.store.find(Run, kind="tune"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        search(**words, workspace=workspace, listener=stop)
+    told: list[Event] = []
+    found = search(**words, workspace=workspace, listener=told.append)
+    (tuning,) = workspace.store.find(Run, kind="tune")
+    assert "resumed" in {event.kind for event in told if event.run_id == tuning.id}
+    assert [version.run_id for version in workspace.store.find(ModelVersion)] == [tuning.id]
+    assert found.version is not None
 
 
 def test_ctrl_c_keeps_a_checkpoint_and_says_how_to_go_on(workspace: Workspace) -> None:

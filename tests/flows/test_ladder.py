@@ -149,7 +149,7 @@ def work(listener: Listener, steps: int) -> None:
 
 def test_work_that_would_end_after_the_budget_is_stopped_after_a_few_steps() -> None:
     heard: list[Event] = []
-    listener = Budget(1.0, Clock(0.5)).watch(heard.append)
+    listener = Budget(1.0, 0.0, clock=Clock(0.5)).watch(heard.append)
     with pytest.raises(OverBudget, match="about") as caught:
         work(listener, 1000)
     assert 5 <= len(heard) < 20
@@ -157,8 +157,19 @@ def test_work_that_would_end_after_the_budget_is_stopped_after_a_few_steps() -> 
 
 
 def test_work_that_fits_is_let_through() -> None:
-    listener = Budget(1.0, Clock(0.01)).watch(lambda event: None)
+    listener = Budget(1.0, 0.0, clock=Clock(0.01)).watch(lambda event: None)
     work(listener, 1000)
+
+
+def test_time_to_score_what_was_fitted_is_left() -> None:
+    listener = Budget(1.0, 0.0, scoring=0.5, clock=Clock(0.02)).watch(lambda event: None)
+    work(listener, 500)  # half a minute as the clock is looked at, and half of that to score it
+    with pytest.raises(OverBudget):
+        work(Budget(1.0, 0.0, scoring=1.0, clock=Clock(0.02)).watch(lambda event: None), 500)
+    spent = Budget(1.0, 0.0, scoring=0.5, clock=Clock(40.0))
+    assert spent.seconds_left > 0
+    spent = Budget(1.0, 0.0, scoring=0.5, clock=Clock(40.0), fitted=36.0)
+    assert spent.seconds_left < 0
 
 
 def test_a_run_of_one_method_that_would_not_be_done_in_time_is_refused(workspace: Workspace, tiny: str) -> None:

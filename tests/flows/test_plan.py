@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 
 from tests.tiny import tiny_encoder
-from tuneworks.core.errors import OverBudget
-from tuneworks.core.types import ModelVersion, Run
+from tuneworks.core.errors import OverBudget, Unavailable
+from tuneworks.core.events import silent
+from tuneworks.core.text import Text
+from tuneworks.core.types import ModelVersion, Recipe, Run, RunConfig
 from tuneworks.core.workspace import Workspace
 from tuneworks.flows.add import add
 from tuneworks.flows.box import Box, box_of
-from tuneworks.flows.plan import plan
+from tuneworks.flows.plan import Estimate, _refusal, plan
 from tuneworks.testing.workspaces import NAME, sample_rows
 
 
@@ -45,6 +47,26 @@ def test_what_does_not_fit_is_refused_with_the_nearest_plan_that_does(workspace:
         plan(NAME, base="ngrams", method="head", budget=1e-5, workspace=workspace)
     assert caught.value.fix.en
     assert caught.value.fix.zh
+
+
+def test_what_cannot_be_tried_says_why_and_what_to_do(workspace: Workspace) -> None:
+    with pytest.raises(Unavailable, match="No base model answers to the address") as caught:
+        plan(NAME, base="nowhere", method="head", settings={"recipe.epochs": 3}, workspace=workspace)
+    assert "a base without weights" in caught.value.fix.en
+    assert "epochs" not in caught.value.fix.en
+
+
+def test_a_method_that_could_not_be_tried_is_not_the_nearest_plan(workspace: Workspace) -> None:
+    box = Box(minutes=1, memory_megabytes=None, disk_megabytes=None)
+    dear = Text("takes 3.0 min of the 1 allowed", "需要 3.0 分钟，允许 1 分钟")
+    estimates = [
+        Estimate(Recipe("ngrams", "full", epochs=3), Text("The trial ended", "试运行已结束")),
+        Estimate(Recipe("ngrams", "head"), dear, minutes=3.0, rows_tried=48),
+    ]
+    refused = _refusal(workspace, RunConfig(dataset=NAME), estimates, box, silent)
+    assert refused.problem.en == f"head (ngrams) does not fit: {dear.en}"
+    assert "epochs" not in refused.fix.en
+    assert refused.seconds == 180
 
 
 def test_a_box_says_what_would_be_exceeded() -> None:

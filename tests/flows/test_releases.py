@@ -249,6 +249,17 @@ def test_another_process_loads_the_new_champion_while_the_old_one_answers(worksp
         assert predict(NAME, ROWS[:1], workspace=server)[0].version_id == version_of(server, f"{NAME}@2").id
 
 
+def test_the_old_champion_answers_meanwhile_though_another_was_tried_beside_it(workspace: Workspace) -> None:
+    deploy(f"{NAME}@2", name=NAME, mode="shadow", workspace=workspace)
+    with Workspace.open(workspace.root) as server:
+        first = predict(NAME, ROWS[:1], workspace=server)[0].version_id
+        server.loaded["shadows"].close()
+        assert len(server.store.find(Shadow)) == 1
+        del server.loaded["shadows"]
+        promote(NAME, f"{NAME}@3", workspace=workspace)
+        assert predict(NAME, ROWS[:1], workspace=server)[0].version_id == first
+
+
 def test_what_retuning_made_is_tried_in_shadow_first_where_the_policy_says_so(workspace: Workspace) -> None:
     deploy(f"{NAME}@1", policy={"shadow_answers": 6}, workspace=workspace)
     refunds = [{"text": f"please give me my money back for order {number}"} for number in range(200)]

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.flows.searches import quick, with_splits
 from tests.tiny import tiny_encoder
 from tuneworks.core.config import read_config
 from tuneworks.core.errors import InvalidConfig, OverBudget
@@ -22,7 +23,7 @@ from tuneworks.core.workspace import Workspace
 from tuneworks.flows.add import add
 from tuneworks.flows.search import SearchResult, search
 from tuneworks.flows.tune import tune
-from tuneworks.testing.workspaces import NAME, sample_rows
+from tuneworks.testing.workspaces import NAME
 
 RATE, EPOCHS = "recipe.learning_rate", 12
 
@@ -39,25 +40,12 @@ def workspace(tmp_path: Path):
         yield opened
 
 
-def with_splits() -> list[dict[str, Any]]:
-    """Sample rows, hard to tell apart at first, each with its split."""
-    sides = ("train", "train", "train", "validation", "test")
-    return [{**row, "split": sides[number % 5]} for number, row in enumerate(sample_rows(120))]
-
-
 def searched(workspace: Workspace, base: str, dataset: str = NAME, **asked: Any) -> SearchResult:
     """A search for the learning rate of an encoder that begins from nothing."""
     settings = {"recipe.epochs": EPOCHS, "recipe.batch_tokens": 128, "recipe.options.start_from_linear": False}
     space = {RATE: "log(1e-6, 1e-1)"}
     words = {"target": "topic", "base": base, "method": "full", "space": space, "settings": settings, "workers": 0}
     return search(dataset, workspace=workspace, **{**words, **asked})
-
-
-def quick(workspace: Workspace, **asked: Any) -> SearchResult:
-    """A search for the strength of a linear model of n-grams."""
-    space = {"recipe.options.strengths": "one_of([1e-4], [1e-3], [1], [30])"}
-    words = {"target": "topic", "base": "ngrams", "method": "head", "space": space, "workers": 0}
-    return search(NAME, workspace=workspace, **{**words, **asked})
 
 
 def tried(result: SearchResult) -> list[tuple[float, str, float | None]]:

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tuneworks.core import registry
-from tuneworks.core.errors import BrokenSeal, InvalidConfig
+from tuneworks.core.errors import InvalidConfig, Untrusted
 from tuneworks.core.types import Deployment, Event, ModelVersion, Served
 from tuneworks.core.workspace import Workspace
 from tuneworks.flows.add import add
@@ -23,6 +23,7 @@ from tuneworks.flows.deploy import deploy
 from tuneworks.flows.evaluate import evaluate
 from tuneworks.flows.reproduce import reproduce
 from tuneworks.flows.tune import tune
+from tuneworks.flows.warm import warm
 from tuneworks.serving import seal
 from tuneworks.serving.engine import Engine
 from tuneworks.serving.loaded import CARD
@@ -95,7 +96,7 @@ def test_nothing_else_is(workspace: Workspace, tmp_path: Path, monkeypatch: pyte
     opened(workspace, "unsigned")
     monkeypatch.setenv(TRUSTED_KEY, str(keys(tmp_path / "others").public))
     for name in ("unsigned", "signed", "table"):
-        with pytest.raises(BrokenSeal, match="has not signed"):
+        with pytest.raises(Untrusted, match="has not signed"):
             opened(workspace, name)
 
 
@@ -115,7 +116,7 @@ def test_who_rewrites_the_workspace_cannot_sign(
     ):
         shutil.rmtree(folder)
         workspace.store.put(replace(version, parts=parts))
-        with pytest.raises(BrokenSeal, match="has not signed"):
+        with pytest.raises(Untrusted, match="has not signed"):
             opened(workspace, "signed")
     shutil.rmtree(folder)
     workspace.store.put(version)
@@ -129,8 +130,38 @@ def test_what_a_runtime_compiled_is_held_to_the_signature_too(
     compiled = workspace.store.get(Deployment, "table").champion.compiled
     name = next(name for name in compiled if name.endswith(".onnx"))
     other = workspace.blobs.write(workspace.blobs.read(compiled[name]) + b"\0")
-    with pytest.raises(BrokenSeal, match="has not signed"):
+    with pytest.raises(Untrusted, match="has not signed"):
         opened(workspace, "table", **{name: other})
+
+
+def test_a_wrong_key_takes_no_version_back(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = workspace.store.find(Deployment)
+    monkeypatch.setenv(TRUSTED_KEY, str(keys(tmp_path / "others").public))
+    with Workspace.open(workspace.root) as another:
+        told = warm(another)
+    assert {type(error) for error in told} == {Untrusted}
+    assert workspace.store.find(Deployment) == before
+
+
+def test_what_was_compiled_is_signed_anew_by_the_key_that_follows(
+    workspace: Workspace, tmp_path: Path, ours: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deploy("table", name="elsewhere", runtime="trees", workspace=workspace)
+    served = workspace.store.get(Deployment, "elsewhere").champion
+    unsigned = replace(served, compiled={name: blob for name, blob in served.compiled.items() if name != FILE})
+    for one in workspace.store.find(Deployment):
+        if one.champion == served:
+            workspace.store.put(replace(one, champion=unsigned))
+    monkeypatch.setenv(TRUSTED_KEY, str(ours.public))
+    with pytest.raises(Untrusted):
+        deploy("table", name="elsewhere", runtime="trees", workspace=workspace)
+    monkeypatch.setenv(SIGNING_KEY, str(ours.private))
+    deploy("table", name="elsewhere", runtime="trees", workspace=workspace)
+    opened(workspace, "elsewhere")
+    deploy("table", runtime="trees", workspace=workspace)
+    opened(workspace, "table")
 
 
 def test_the_signature_is_the_standards(workspace: Workspace, ours: Keys) -> None:
@@ -152,9 +183,9 @@ def test_every_way_of_opening_a_version_asks_for_the_signature(
 ) -> None:
     monkeypatch.setenv(TRUSTED_KEY, str(ours.public))
     assert evaluate("signed", workspace=workspace)
-    with pytest.raises(BrokenSeal, match="has not signed"):
+    with pytest.raises(Untrusted, match="has not signed"):
         evaluate("unsigned", workspace=workspace)
-    with pytest.raises(BrokenSeal, match="has not signed"):
+    with pytest.raises(Untrusted, match="has not signed"):
         compare("signed", "unsigned", workspace=workspace)
 
 

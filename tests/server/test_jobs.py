@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -10,15 +11,17 @@ import pytest
 
 from tests.server.process import ServerProcess
 from tuneworks.client import Client
-from tuneworks.core.errors import Conflict, InvalidInput, NotFound, UnreadableFile
+from tuneworks.core.errors import Conflict, Forbidden, InvalidInput, NotFound, Overloaded, UnreadableFile
 from tuneworks.core.following import follow, start_process
 from tuneworks.core.types import Prediction, Run
 from tuneworks.core.workspace import Workspace
-from tuneworks.flows.batch_job import ANSWERING, batch_answers, incoming, queue_batch
+from tuneworks.flows.batch_job import ANSWERING, KIND, batch_answers, incoming, queue_batch
 from tuneworks.flows.inspect import delete
+from tuneworks.flows.keys import Limits, new_key
 from tuneworks.flows.predict import predict
 from tuneworks.flows.references import run_of
 from tuneworks.flows.resume import resume
+from tuneworks.server.limits import MOST_JOBS
 from tuneworks.testing.workspaces import NAME, sample_rows
 
 ROWS = 1200
@@ -49,6 +52,33 @@ def test_a_file_is_answered_like_its_rows(client: Client, served_folder: Path, t
     done = client.job(job["id"])
     assert (done["status"], done["rows"], done["version"]) == ("finished", 300, f"{NAME}@1")
     assert client.feedback(answers[0].id, "payment").prediction_id == answers[0].id
+
+
+def test_a_key_for_one_deployment_follows_its_jobs_and_no_other_run(
+    server: ServerProcess, served_folder: Path, tmp_path: Path
+) -> None:
+    table(tmp_path / "mails.csv", 20)
+    with Workspace.open(served_folder) as workspace:
+        token = new_key("the shop", role="viewer", limits=Limits(deployments=(NAME,)), workspace=workspace).token
+        tuned = workspace.store.find(Run, kind="tune")[0].id
+    with Client(server.url, token=token) as shop:
+        assert len(list(shop.predict_file(NAME, tmp_path / "mails.csv"))) == 20
+        with pytest.raises(Forbidden):
+            list(shop.follow(tuned))
+
+
+def test_jobs_past_what_may_be_at_work_are_refused(client: Client, served_folder: Path, tmp_path: Path) -> None:
+    table(tmp_path / "mails.csv", 5)
+    with Workspace.open(served_folder) as workspace:
+        (like,) = workspace.store.find(Run, limit=1)
+        many = [replace(like, id=f"run-{number:016x}", kind=KIND, status="queued") for number in range(MOST_JOBS)]
+        for one in many:
+            workspace.store.put(one)
+        with pytest.raises(Overloaded):
+            client.start_job(NAME, tmp_path / "mails.csv")
+        for one in many:
+            workspace.store.put(replace(one, status="cancelled"))
+    client.start_job(NAME, tmp_path / "mails.csv")
 
 
 def test_a_file_that_cannot_be_answered_is_refused_or_fails_before_its_first_answer(

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import httpx
 import numpy as np
 import openai
 import pytest
+from fastapi.testclient import TestClient
 
 from tests.server.process import ServerProcess
 from tests.tiny import tiny_encoder
 from tests.tiny_writers import tiny_causal_lm
 from tuneworks.client import Client
-from tuneworks.core.types import Recipe, RunConfig, TaskSpec
+from tuneworks.core.access import token_in
+from tuneworks.core.types import Prediction, Recipe, RunConfig, Shadow, TaskSpec
 from tuneworks.core.workspace import Workspace
 from tuneworks.flows.add import add
 from tuneworks.flows.deploy import deploy
@@ -21,6 +29,9 @@ from tuneworks.flows.embed import embed
 from tuneworks.flows.predict import predict
 from tuneworks.flows.references import deployment_of
 from tuneworks.flows.tune import tune
+from tuneworks.server.app import create_app
+from tuneworks.server.exchange import LEFT, LEFT_STATUS
+from tuneworks.server.limits import MOST_LONG
 from tuneworks.serving.engine import engine_of
 from tuneworks.tasks.text_generation import TextGeneration
 from tuneworks.testing.workspaces import sample_rows
@@ -114,6 +125,57 @@ def test_a_stream_is_the_same_answer_in_pieces(client: openai.OpenAI, folder: Pa
     assert "".join(choice.delta.content or "" for choice in told) == whole.choices[0].message.content
     assert [choice.finish_reason for choice in told if choice.finish_reason] == [whole.choices[0].finish_reason]
     assert chunks[-1].usage == whole.usage
+
+
+def test_a_challenger_in_shadow_is_asked_for_completions_too(client: openai.OpenAI, folder: Path) -> None:
+    with Workspace.open(folder) as workspace:
+        served = deployment_of(workspace, "chats")
+        workspace.store.put(replace(served, challenger=served.champion, mode="shadow"))
+        answered = client.chat.completions.create(model="chats", messages=SAID)
+        deadline = time.monotonic() + 20
+        while not (asked := workspace.store.find(Shadow)) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        workspace.store.put(served)
+    assert [one.prediction_id for one in asked] == [answered.id]
+
+
+def test_a_text_is_not_written_on_for_a_client_that_left(folder: Path) -> None:
+    async def main() -> tuple[list[Any], int]:
+        with Workspace.open(folder) as workspace:
+            app, headers = create_app(workspace), {"authorization": f"Bearer {token_in(workspace.root)}"}
+            transport = httpx.ASGITransport(app)
+
+            async def left(scope: Any, receive: Any, send: Any) -> None:
+                await app({**scope, "extensions": {LEFT: lambda leave: leave()}}, receive, send)
+
+            transport.app = left
+            async with (
+                app.router.lifespan_context(app),
+                httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=headers) as http,
+            ):
+                before = len(workspace.store.find(Prediction))
+                answered = await http.post("/v1/completions", json={"model": "chats", "prompt": ["a", "b", "c"]})
+                return answered.status_code, len(workspace.store.find(Prediction)) - before
+
+    assert asyncio.run(main()) == (LEFT_STATUS, 0)
+
+
+def test_what_takes_long_is_refused_past_what_is_under_way(folder: Path) -> None:
+    with Workspace.open(folder) as workspace:
+        app = create_app(workspace)
+        with TestClient(app, headers={"authorization": f"Bearer {token_in(folder)}", "host": "localhost"}) as http:
+            with ExitStack() as held:
+                for _ in range(MOST_LONG):
+                    held.enter_context(app.state.long_work)
+                for path, body in (
+                    ("/v1/embeddings", {"model": "topics", "input": "a"}),
+                    ("/v1/deployments/topics/explain", {"row": {"text": "a"}}),
+                ):
+                    refused = http.post(path, json=body)
+                    assert refused.status_code == 503
+                    assert int(refused.headers["retry-after"]) > 0
+                assert http.get("/v1/health/live").status_code == 204
+            assert http.post("/v1/embeddings", json={"model": "topics", "input": "a"}).status_code == 200
 
 
 def test_prompts_are_completed_one_choice_each(client: openai.OpenAI) -> None:

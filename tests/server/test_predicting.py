@@ -92,6 +92,31 @@ def test_an_answer_that_takes_longer_than_it_may_is_not_waited_for(served_folder
     asked(served_folder, talk)
 
 
+def test_the_open_protocol_hears_how_long_an_answer_may_take(served_folder: Path) -> None:
+    body = {"inputs": [{"name": "text", "shape": [1], "datatype": "BYTES", "data": ["where is my parcel"]}]}
+
+    async def talk(http: httpx.AsyncClient, app: Any) -> None:
+        path = f"/v2/models/{NAME}/infer"
+        late = await http.post(path, json=body, headers={"x-request-timeout": "0.000001"})
+        assert late.status_code == 504
+        assert (await http.post(path, json=body, headers={"x-request-timeout": "-1"})).status_code == 400
+        assert (await http.post(path, json=body, headers={"x-request-timeout": "20"})).status_code == 200
+
+    asked(served_folder, talk)
+
+
+def test_a_wrong_row_is_named_by_its_place_in_the_request(served_folder: Path) -> None:
+    rows = [{"text": f"parcel {number} is late"} for number in range(200)]
+    rows[153] = {"words": "a"}
+
+    async def talk(http: httpx.AsyncClient, app: Any) -> None:
+        for _ in range(10):
+            refused = await http.post(PATH, json={"rows": rows})
+            assert (refused.status_code, "Row 154" in refused.json()["detail"]) == (422, True)
+
+    asked(served_folder, talk)
+
+
 def test_who_leaves_while_waiting_is_not_answered_and_nothing_is_logged(served_folder: Path) -> None:
     async def talk(http: httpx.AsyncClient, app: Any) -> None:
         await http.post(PATH, json=ROW)

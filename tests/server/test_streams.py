@@ -19,7 +19,8 @@ from tuneworks.core.workspace import Workspace
 from tuneworks.flows.add import add
 from tuneworks.flows.deploy import deploy
 from tuneworks.flows.tune import tune
-from tuneworks.server.streams import MOST_TEXTS, Texts
+from tuneworks.server.limits import MOST_TEXTS
+from tuneworks.server.streams import Texts
 from tuneworks.tasks.text_generation import TextGeneration
 
 ROW = {"text": "the courier is late 7"}

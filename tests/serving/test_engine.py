@@ -116,6 +116,15 @@ def test_work_whose_caller_left_stops_at_its_next_step(workspace: Workspace, ser
     assert len(engine_of(workspace).answer(served, ROWS)[1]) == len(ROWS)
 
 
+def test_a_model_is_opened_whole_though_who_asked_first_has_left(workspace: Workspace, served: Served) -> None:
+    engine = Engine(workspace)
+    with while_wanted(lambda: False):
+        opened = engine.model(served)
+        with pytest.raises(Abandoned):
+            engine.answer(served, ROWS)
+    assert engine.model(served) is opened
+
+
 def test_no_rows_give_no_answers(workspace: Workspace, served: Served) -> None:
     assert engine_of(workspace).answer(served, []) == ([], [])
 

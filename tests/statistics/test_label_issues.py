@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tuneworks.core.errors import InvalidConfig
-from tuneworks.core.types import Recipe
+from tuneworks.core.types import Recipe, TaskSpec
 from tuneworks.methods.head import Head
 from tuneworks.neural.losses import Truth, cross_entropy, focal
 from tuneworks.statistics import label_issues, linear
@@ -42,6 +42,22 @@ def test_rows_in_doubt_count_less_and_the_others_fully() -> None:
 def test_rows_of_no_class_are_not_doubted() -> None:
     targets = np.where(np.arange(800) < 5, -1, PLANTED)
     assert (label_issues.believed(SEEN, targets, CLASSES)[:5] == 1).all()
+
+
+def test_a_group_labelled_wrong_throughout_does_not_vouch_for_itself() -> None:
+    random = np.random.default_rng(0)
+    groups = np.arange(800) % 100
+    truth, wrong = groups % 2, groups < 8
+    seen = np.hstack([3 * np.eye(2)[truth], 6 * random.normal(size=(100, 60))[groups] / 60**0.5])
+    labels, rows = np.where(wrong, 1 - truth, truth), [{"patient": int(group)} for group in groups]
+    blocks = [(seen + 0.1 * random.normal(size=seen.shape)).astype(np.float32)]
+    alone, together = (
+        label_issues.believed(blocks, labels, 2, rows=rows, spec=TaskSpec(split=split))
+        for split in ("content", "group(patient)")
+    )
+    assert np.median(alone[wrong]) == 1
+    assert np.median(together[wrong]) < 0.3
+    assert np.median(together[~wrong]) == 1
 
 
 def test_a_label_that_is_not_believed_hardly_pulls() -> None:

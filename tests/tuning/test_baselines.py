@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.tiny import tiny_encoder
 from tuneworks.core import registry
+from tuneworks.core.bounded import MOST_BYTES, in_use
 from tuneworks.core.types import Event, Recipe, RunConfig
 from tuneworks.core.workspace import Workspace
 from tuneworks.flows.add import add
@@ -93,3 +96,31 @@ def test_a_second_time_nothing_is_fitted_and_everything_is_equal(workspace: Work
     assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
     assert [event for event in heard[0] if event.kind == "baseline"]
     assert heard[1] == []
+
+
+def test_other_weights_at_the_same_address_are_another_base_before_tuning(workspace: Workspace, tmp_path: Path) -> None:
+    def before(seed: int) -> np.ndarray:
+        address = f"path:{tiny_encoder(tmp_path / 'tiny', seed=seed)}"
+        return dict(baselines(workspace, planned(workspace, Recipe(address, "full"))))[BEFORE]
+
+    first, other, again = before(1), before(2), before(1)
+    assert not np.allclose(first, other)
+    assert np.array_equal(first, again)
+
+
+def test_another_seed_is_fitted_for_itself(workspace: Workspace, tiny: str) -> None:
+    heard: list[list[Event]] = [[], [], []]
+    for seed, events in zip((5, 6, 5), heard, strict=True):
+        list(baselines(workspace, planned(workspace, Recipe(tiny, "full", seed=seed)), events.append))
+    told = [[event for event in events if event.kind == "baseline"] for events in heard]
+    assert [len(events) for events in told] == [2, 2, 0]
+
+
+def test_what_is_kept_of_baselines_is_bounded(workspace: Workspace, tiny: str) -> None:
+    folder = workspace.cache / "baselines"
+    with in_use(folder, "old"):
+        (folder / "old.safetensors").touch()
+        os.truncate(folder / "old.safetensors", MOST_BYTES + 1)  # a hole, which takes no room
+    os.utime(folder / "old.used", (0, 0))
+    list(baselines(workspace, planned(workspace, Recipe(tiny, "full"))))
+    assert not (folder / "old.safetensors").exists()

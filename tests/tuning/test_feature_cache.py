@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tuneworks.core.bounded import MOST_BYTES
 from tuneworks.statistics.feature_cache import KEY, FeatureCache
 
 WIDTH = 3
@@ -90,6 +92,32 @@ def test_values_left_without_keys_are_overwritten(tmp_path: Path) -> None:
     assert compute.asked == []
     assert (held.get(["a", "b"], compute) == features(["a", "b"])).all()
     assert (tmp_path / "base.f32").stat().st_size == 2 * ROW
+
+
+def test_values_are_on_disk_before_their_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    FeatureCache(tmp_path, "base", WIDTH).get(["a"], features)
+    rows, keys, synced, flush = tmp_path / "base.f32", tmp_path / "base.keys", [], os.fsync
+
+    def noted(file: int) -> None:
+        flush(file)
+        if os.path.sameopenfile(file, opened := os.open(rows, os.O_RDONLY)):
+            synced.append((rows.stat().st_size, keys.stat().st_size))
+        os.close(opened)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    FeatureCache(tmp_path, "base", WIDTH).get(["a", "b", "c"], features)
+    assert synced == [(3 * ROW, KEY)]
+    assert keys.stat().st_size == 3 * KEY
+
+
+def test_what_one_base_alone_has_made_is_bounded_too(tmp_path: Path) -> None:
+    held, compute = FeatureCache(tmp_path, "base", WIDTH), Counting()
+    held.get(["a"], compute)
+    os.truncate(tmp_path / "base.f32", MOST_BYTES + 1)  # a hole, which takes no room
+    assert (held.get(["a"], compute) == features(["a"])).all()
+    assert not (tmp_path / "base.f32").exists()
+    assert (held.get(["a"], compute) == features(["a"])).all()
+    assert compute.asked == ["a", "a"]
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -6,8 +6,8 @@ import pytest
 import tuneworks
 from tests.tiny import tiny_encoder
 from tuneworks.core.types import Recipe, RunConfig, TaskSpec
-from tuneworks.methods.few_shot import _folds
 from tuneworks.serving.folders import open_version
+from tuneworks.statistics.folds import fair_shares
 
 SAID = {"parcel": ("where is the courier", "i moved to rome"), "card refused": ("i paid twice", "anna was late")}
 
@@ -43,7 +43,7 @@ def test_a_sentence_stands_for_a_label_whose_name_says_the_wrong_thing(tmp_path)
 @pytest.mark.parametrize("rows_a_class", [3, 8, 13])
 def test_every_fold_holds_its_share_of_every_label(rows_a_class):
     targets = np.random.default_rng(0).permutation(np.repeat(np.arange(6), rows_a_class))
-    folds = _folds(targets, seed=1)
+    folds = fair_shares(targets, seed=1)
     held = np.array([[((folds == fold) & (targets == label)).sum() for label in range(6)] for fold in range(5)])
     assert held.max() - held.min() <= 1
     assert held.sum() == len(targets)

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ from transformers import BertConfig, BertModel
 
 import tuneworks
 from tests.tiny import tiny_encoder, tiny_tokenizer
-from tuneworks.core.bounded import in_use, trim
+from tuneworks.core.bounded import MOST_BYTES, in_use, trim
+from tuneworks.core.types import Event, ModelVersion
 from tuneworks.neural import frozen
 from tuneworks.neural.batches import batch_of
 from tuneworks.neural.encoder import Encoder
@@ -28,6 +30,7 @@ from tuneworks.neural.pieces import Piece
 from tuneworks.statistics.row_files import ENTRY, RowFiles
 
 WIDTH = 3
+ROWS = [{"text": f"where is {word} {n}", "topic": word} for n in range(15) for word in ("parcel", "card")]
 WRITER = """
 import sys, hashlib, numpy as np
 from pathlib import Path
@@ -123,23 +126,61 @@ def test_more_than_the_cache_may_hold_is_read_each_time(tmp_path: Path, monkeypa
     assert not any(tmp_path.iterdir())
 
 
-def test_a_second_tuning_on_the_same_base_reads_no_text_below(tmp_path: Path) -> None:
-    said: list[str] = []
-    rows = [{"text": f"where is {word} {n}", "topic": word} for n in range(15) for word in ("parcel", "card")]
-    with tuneworks.Workspace.open(tmp_path / ".tuneworks") as workspace:
-        tuneworks.add(rows, name="tickets", workspace=workspace)
-        for seed in (0, 1):
-            said.clear()
-            made = tuneworks.tune(
-                "tickets",
-                base=f"path:{tiny_encoder(tmp_path / 'tiny')}",
-                method="freeze",
-                settings={"recipe.options.layers": 1, "recipe.epochs": 1, "recipe.seed": seed},
-                workspace=workspace,
-                listener=lambda event: said.append(event.message.en),
-            )
-            assert ("frozen layers read once" in said) == (seed == 0)
+def test_what_one_base_alone_has_made_is_bounded_too(tmp_path: Path) -> None:
+    filled(encoder(), 1, pieces(), tmp_path)
+    (rows,) = (tmp_path / "states").glob("*.rows")
+    os.truncate(rows, MOST_BYTES + 1)  # a hole, which takes no room
+    one, batch = encoder(), batch_of(pieces())
+    with below(one, 1, batch.pieces, tmp_path) as filling:
+        assert list(filling) == []
+        assert torch.isfinite(one(batch)).all()
+    assert not rows.exists()
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Iterator[tuneworks.Workspace]:
+    with tuneworks.Workspace.open(tmp_path / ".tuneworks") as opened:
+        tuneworks.add(ROWS, name="tickets", workspace=opened)
+        yield opened
+
+
+def frozen_below(workspace: tuneworks.Workspace, place: Path, **asked: Any) -> tuple[ModelVersion, list[int | None]]:
+    """A version whose top layer learnt, and of how many pieces it was told that they are read below."""
+    heard: list[Event] = []
+    made = tuneworks.tune(
+        "tickets",
+        base=f"path:{tiny_encoder(place / 'tiny')}",
+        method="freeze",
+        settings={"recipe.options.layers": 1, "recipe.epochs": 1, **asked},
+        workspace=workspace,
+        listener=heard.append,
+    )
+    return made, [event.total for event in heard if event.message.en == "frozen layers read once"]
+
+
+def test_a_second_tuning_on_the_same_base_reads_no_text_below(workspace: tuneworks.Workspace, tmp_path: Path) -> None:
+    _, first = frozen_below(workspace, tmp_path)
+    made, second = frozen_below(workspace, tmp_path, **{"recipe.seed": 1})
+    assert first
+    assert second == []
     assert made.scores["accuracy"].value > 0.9
+
+
+def test_added_rows_with_new_words_are_all_that_is_read_below(workspace: tuneworks.Workspace, tmp_path: Path) -> None:
+    frozen_below(workspace, tmp_path)
+    added = [{"text": f"anna paid twice {n}", "topic": "card"} for n in range(8)]
+    tuneworks.add([*ROWS, *added], name="tickets", workspace=workspace)
+    _, read = frozen_below(workspace, tmp_path)
+    assert read
+    assert set(read) <= set(range(1, len(added) + 1))
+
+
+def test_what_is_pushed_goes_through_the_frozen_layers(workspace: tuneworks.Workspace, tmp_path: Path) -> None:
+    plain, _ = frozen_below(workspace, tmp_path)
+    pushed, read = frozen_below(workspace, tmp_path, **{"recipe.options.adversarial": 0.5})
+    assert read == []
+    assert pushed.parts["model.safetensors"] != plain.parts["model.safetensors"]
+    assert pushed.scores["accuracy"].value > 0.9
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,12 @@ import torch
 
 from tests.tiny import tiny_encoder
 from tuneworks.core import registry
+from tuneworks.core.checkpoints import Checkpoints
 from tuneworks.core.contracts import Job, Step
 from tuneworks.core.errors import InvalidConfig
-from tuneworks.core.types import Recipe
+from tuneworks.core.types import Event, Recipe
+from tuneworks.flows.fitting import fit
+from tuneworks.flows.trails import ENVIRONMENT, Trail
 from tuneworks.neural.training_state import BEST, PLACE
 from tuneworks.testing.samples import job_of, output_of, sample_data
 
@@ -140,6 +143,46 @@ def test_another_recipe_is_refused(tiny: str, tmp_path: Path) -> None:
     state = next(state for _, state in ran(one)[0] if state)
     with pytest.raises(InvalidConfig, match="recipe"):
         ran(replace(one, recipe=replace(one.recipe, learning_rate=1e-3), resumed=state))
+
+
+@pytest.mark.parametrize("package", ["numpy", "torch"])
+def test_what_has_changed_is_told_where_the_training_goes_on_and_only_there(
+    package: str, tiny: str, tmp_path: Path
+) -> None:
+    data, heard = sample_data("text-classification", 60), list[Event]()
+    asked = Recipe(tiny, "bitfit", epochs=2, batch_tokens=250, options={"mixed_precision": "no"})
+
+    def fitted(attempt: str, attend: Callable[[Step], None]) -> None:
+        trail = Trail(tmp_path / "trail", "one", seconds=99.0, listener=heard.append)
+        fit(data, asked, folder=tmp_path / attempt, cache=tmp_path, attend=attend, trails=lambda _: trail)
+
+    def stop(step: Step) -> None:
+        if step.state and step.step == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fitted("first", stop)
+    assert "warning" not in [event.kind for event in heard]
+    _made_with_another(package, Checkpoints(tmp_path / "trail", "one"))
+    if package == "torch":
+        with pytest.raises(InvalidConfig, match="torch"):
+            fitted("again", lambda step: None)
+    else:
+        fitted("again", lambda step: None)
+    told = [event.message for event in heard if event.kind == "warning"]
+    assert [package in said.en and package in said.zh for said in told] == ([True] if package == "numpy" else [])
+
+
+def _made_with_another(package: str, checkpoints: Checkpoints) -> None:
+    """Let the newest checkpoint be one that was made with another version of a package."""
+    found = checkpoints.newest(lambda damaged: None)
+    assert found is not None
+    then, training = json.loads(found.files[ENVIRONMENT]), json.loads(found.files[PLACE])
+    then[package] = "0.1"
+    if package == "torch":
+        training["made_with"]["torch_version"] = "0.1"
+    changed = {ENVIRONMENT: json.dumps(then).encode(), PLACE: json.dumps(training).encode()}
+    checkpoints.write(found.step, {**found.files, **changed})
 
 
 def _told(step: Step) -> tuple[Any, ...]:

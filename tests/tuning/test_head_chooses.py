@@ -1,4 +1,4 @@
-"""The head measures its choices on the rows they belong to, however these are folded."""
+"""Methods measure their choices on the rows they belong to, however these are folded."""
 
 import tempfile
 import tracemalloc
@@ -14,6 +14,8 @@ from tuneworks.core.events import silent
 from tuneworks.core.types import Output, Recipe, RunConfig, TaskSpec
 from tuneworks.flows.fitting import fit, run_steps
 from tuneworks.flows.plan_run import plan_run
+from tuneworks.methods.boosting import Boosting
+from tuneworks.methods.few_shot import FewShot
 from tuneworks.methods.head import Head
 from tuneworks.tasks.text_classification import TextClassification
 from tuneworks.tasks.token_classification import TokenClassification
@@ -56,3 +58,43 @@ def test_folds_do_not_hold_a_copy_of_the_features_each():
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 5 * size
+
+
+PATIENTS, VISITS = 60, 5
+
+
+def measured_by(method, options, split):
+    """What folds measure where visits tell the patient apart, and nothing about the patient's label."""
+    random = np.random.default_rng(0)
+    patients = np.repeat(np.arange(PATIENTS), VISITS)
+    seen = random.normal(size=(PATIENTS, 100))[patients] + 0.1 * random.normal(size=(len(patients), 100))
+    labels = random.permutation(np.arange(PATIENTS) % 2)[patients]
+    places = np.split(random.permutation(len(patients)), [250])
+    train, validation = (
+        Examples({"text": [""] * len(at)}, [{"patient": int(p)} for p in patients[at]], labels[at]) for at in places
+    )
+    features = {id(part): [seen[at].astype(np.float32)] for part, at in zip((train, validation), places, strict=True)}
+    job = Job(
+        Output("classes", 2),
+        TaskSpec(labels=("a", "b"), split=split),
+        Recipe(options=options),
+        train,
+        validation,
+        bases=(),
+        features=lambda examples: features[id(examples)],
+        measure=lambda scores, examples: float((scores.argmax(axis=1) == examples.targets).mean()),
+    )
+    return run_steps(method().fit(job), silent)[1][-1].values["validation"]
+
+
+@pytest.mark.parametrize(
+    ("method", "options"),
+    [
+        (Head, {"strengths": (30.0,)}),
+        (FewShot, {"strengths": (30.0,), "label_names": False}),
+        (Boosting, {"leaves": (4,), "rounds": 60}),
+    ],
+)
+def test_who_was_learnt_from_does_not_answer_for_himself(method, options):
+    assert measured_by(method, options, "content") > 0.9
+    assert measured_by(method, options, "group(patient)") < 0.75

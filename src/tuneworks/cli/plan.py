@@ -76,5 +76,7 @@ def _table(forecast: Forecast) -> str:
 def _row(estimate: Estimate, base: str) -> tuple[str, ...]:
     score = estimate.score
     shown = f"{score.value:.3f} ({score.low:.3f} - {score.high:.3f})" if score else "-"
-    costs = (f"{estimate.minutes:.1f}", f"{estimate.peak_megabytes:.0f}", f"{estimate.disk_megabytes:.0f}")
+    costs = ("-", "-", "-")
+    if estimate.rows_tried:
+        costs = (f"{estimate.minutes:.1f}", f"{estimate.peak_megabytes:.0f}", f"{estimate.disk_megabytes:.0f}")
     return (estimate.recipe.method or "", base, *costs, shown, str(estimate.rows_tried), str(estimate.verdict))

@@ -147,11 +147,12 @@ def _our_own() -> Callable[[], None]:
 def _begin(named: str, **settings: Any) -> None:
     try:
         ray.init(log_to_driver=False, configure_logging=False, **settings)
-    except (OSError, RuntimeError, ValueError, TimeoutError) as error:
+    except (ray.exceptions.RayError, OSError, RuntimeError, ValueError) as error:
         raise Unavailable(
-            Text(f"The Ray cluster {named} does not answer: {error}", f"Ray 集群 {named} 没有响应：{error}"),
+            Text(f"The Ray cluster {named} does not answer.", f"Ray 集群 {named} 没有响应。"),
             Text(
-                f"See that it runs and that the token is its own, or unset {ADDRESS}.",
-                f"请确认集群正在运行且令牌正确，或取消 {ADDRESS}。",
+                "See that it runs (ray status), with the Ray and the Python that are used here, and that the token is "
+                f"its own, or unset {ADDRESS}.",
+                f"请确认集群正在运行（ray status）、其 Ray 与 Python 版本与此处相同且令牌正确，或取消 {ADDRESS}。",
             ),
         ) from error

@@ -275,7 +275,7 @@ class Runtime(ABC):
 
     ``runs``: the ``Base.runtime`` names of the bases it can run as they are. ``forms``: what it compiles parts to.
     ``alone``: whether one call takes all cores, so that calls come one after another. ``far``: whether other processes
-    answer; such a one is used when it is named, and asked by more at once than there are cores.
+    answer; such a one is used when it is named, and its calls take no core of ours.
     """
 
     runs: tuple[str, ...]

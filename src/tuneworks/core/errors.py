@@ -16,6 +16,7 @@
     ├── TooManyRequests       exit 75  HTTP 429   a key that is past its rate or quota for now
     ├── MissingExtra          exit 69  HTTP 501   an optional dependency that is not installed
     ├── BrokenSeal            exit 76  HTTP 503   a model folder that is not what was tuned
+    ├── Untrusted             exit 76  HTTP 503   a model that the owner of the trusted key has not signed
     ├── RunStopped            exit 79  HTTP 409   work that somebody paused or cancelled
     ├── RunFailed             exit 70  HTTP 500   work that failed in another process
     └── Unavailable           exit 74  HTTP 503   the store, a disk or a network did not answer
@@ -134,6 +135,13 @@ class MissingExtra(TuneworksError):
 
 class BrokenSeal(TuneworksError):
     """A model folder that is not the model that was tuned."""
+
+    exit_code = 76
+    http_status = 503
+
+
+class Untrusted(TuneworksError):
+    """A model that the owner of the key that this machine trusts has not signed: it may be as good as any."""
 
     exit_code = 76
     http_status = 503

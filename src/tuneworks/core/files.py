@@ -40,14 +40,15 @@ def whole_folder(folder: Path, fill: Callable[[Path], None]) -> Path:
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     staged = staged_beside(folder)
-    fill(staged)
-    sync_folder(staged)
     try:
+        fill(staged)
+        sync_folder(staged)
         os.replace(staged, folder)
     except OSError:
-        shutil.rmtree(staged)
         if not folder.is_dir():
             raise
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
     return folder
 
 

@@ -11,6 +11,7 @@ from tuneworks.core.evaluation import Finding, Table
 from tuneworks.core.text import Text
 from tuneworks.core.types import TaskSpec
 from tuneworks.language import ngrams
+from tuneworks.statistics.folds import Fold, folds_of
 from tuneworks.statistics.label_issues import Suspicion, out_of_fold, suspicion
 from tuneworks.statistics.roles import text_columns
 
@@ -35,7 +36,7 @@ class LabelIssues(Finder):
         chosen = sorted(np.random.default_rng(0).permutation(known)[:MOST_ROWS].tolist())
         texts = [str(rows[i].get(columns[0]) or "") for i in chosen]
         targets = np.array([number[str(rows[i][spec.target or ""])] for i in chosen], np.int64)
-        doubted = _asked(texts, targets, len(spec.labels))
+        doubted = _asked(texts, targets, len(spec.labels), folds_of([rows[i] for i in chosen], spec, 0))
         found = [row for row in doubted.rows.tolist() if doubted.margin[row] >= SURE]
         if found and _can_be_believed(doubted):
             share = len(found) / len(chosen)
@@ -58,10 +59,10 @@ class LabelIssues(Finder):
             )
 
 
-def _asked(texts: Sequence[str], targets: np.ndarray, size: int) -> Suspicion:
+def _asked(texts: Sequence[str], targets: np.ndarray, size: int, folds: Sequence[Fold]) -> Suspicion:
     state = ngrams.fit_vocabulary(texts, longest=LONGEST, smallest_count=2, most=MOST_GRAMS)
     seen = ngrams.load_vocabulary(state).transform(texts)
-    return suspicion(out_of_fold([seen], targets, size, strengths=(STRENGTH,)), targets)
+    return suspicion(out_of_fold([seen], targets, size, strengths=(STRENGTH,), folds=folds), targets)
 
 
 def _can_be_believed(doubted: Suspicion) -> bool:

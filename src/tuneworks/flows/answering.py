@@ -93,7 +93,7 @@ class Answering:
         outcomes: list[Any] = [None] * len(pieces)
         for place, piece in enumerate(pieces):
             try:
-                served = self._choice(deployment, piece.request).served
+                served = self._choice(deployment, piece).served
             except Exception as error:
                 outcomes[place] = error
             else:
@@ -104,12 +104,13 @@ class Answering:
                 outcomes[place] = outcome
         return outcomes
 
-    def _choice(self, deployment: Deployment, request: Request) -> Choice:
+    def _choice(self, deployment: Deployment, piece: Piece) -> Choice:
         """Who answers all rows of a request; where it takes several batches, all rows are looked at here."""
+        request = piece.request
         with request.choosing:
             if request.choice is None:
                 served = chosen(self._workspace, deployment, request.keys[0] or request.id)
-                if request.taken < len(request.rows):
+                if piece.stop - piece.start < len(request.rows):
                     served = able(self._workspace, deployment, served)
                     loaded = engine_of(self._workspace).model(served)
                     spec = loaded.model.spec

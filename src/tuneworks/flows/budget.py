@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from tuneworks.core.errors import OverBudget
 from tuneworks.core.events import Listener
@@ -13,25 +13,33 @@ from tuneworks.core.types import Event
 
 FEW_STEPS = 5
 FEW_SECONDS = 3.0
-KEPT_FOR_SCORING = 0.05  # the share of a budget that is left for what comes after fitting
+KEPT_FOR_THE_REST = 0.05  # the share of a budget that is left for storing what was fitted and scored
 
 
 @dataclass
 class Budget:
-    """Minutes from now on; ``None`` is as much as it takes."""
+    """Minutes from when work ``began``; ``None`` is as much as it takes.
+
+    ``scoring``: what scoring a model takes at most, over what fitting it took. ``fitted``: the seconds that the best
+    model so far was fitted in; time to score it is always left.
+    """
 
     minutes: float | None
+    began: float
+    scoring: float = 0.0
     clock: Callable[[], float] = time.monotonic
-    began: float = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.began = self.clock()
+    fitted: float = 0.0
 
     @property
     def seconds_left(self) -> float:
+        return self.seconds_after(0.0)
+
+    def seconds_after(self, fitting: float) -> float:
+        """Seconds that are left beside those for scoring what was fitted in so many."""
         if self.minutes is None:
             return float("inf")
-        return self.began + 60 * self.minutes * (1 - KEPT_FOR_SCORING) - self.clock()
+        end = self.began + 60 * self.minutes * (1 - KEPT_FOR_THE_REST)
+        return end - self.scoring * max(fitting, self.fitted) - self.clock()
 
     def watch(self, listener: Listener) -> Listener:
         """A listener that raises ``OverBudget`` when what it hears counted would end after the budget does."""
@@ -42,7 +50,7 @@ class _Foretelling:
     """Counted work goes on as it began; a new total, or a count that starts again, begins new work."""
 
     def __init__(self, budget: Budget, listener: Listener) -> None:
-        self._budget, self._listener = budget, listener
+        self._budget, self._listener, self._fitting = budget, listener, budget.clock()
         self._total, self._first, self._last, self._began = 0, 0, 0, budget.clock()
 
     def __call__(self, event: Event) -> None:
@@ -54,8 +62,8 @@ class _Foretelling:
         self._last = event.step
         spent, done = self._budget.clock() - self._began, event.step - self._first
         expected = spent / max(1, done) * (event.total - event.step)
-        foretold = done >= FEW_STEPS and spent >= FEW_SECONDS
-        if self._budget.seconds_left < (expected if foretold else 0.0):
+        ahead = expected if done >= FEW_STEPS and spent >= FEW_SECONDS else 0.0
+        if self._budget.seconds_after(self._budget.clock() - self._fitting + ahead) < ahead:
             raise _over(self._budget, spent + expected)
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 import numpy
 
 from tuneworks.core import registry
 from tuneworks.core.asking import Row
-from tuneworks.core.errors import InvalidConfig, TuneworksError
+from tuneworks.core.errors import InvalidConfig, TuneworksError, Untrusted
 from tuneworks.core.events import Listener, silent, tell
 from tuneworks.core.files import write_atomically
 from tuneworks.core.records import to_plain
@@ -37,8 +38,9 @@ def prepare(
     """
     engine = engine_of(workspace)
     if kept := _chosen_before(workspace, version, runtime):
-        engine.reopen(kept)
-        return kept
+        with suppress(Untrusted):  # it is compiled and signed anew
+            engine.reopen(kept)
+            return kept
     own = runtime_of(version.bases)
     tuned = Served(version.id, own)
     was_open = engine.is_open(tuned)

@@ -17,6 +17,7 @@ from tuneworks.core.workspace import Workspace
 from tuneworks.flows.figures import note_answers
 from tuneworks.flows.guard import able, chosen, failing, judged
 from tuneworks.flows.references import deployment_of
+from tuneworks.flows.shadows import shadow
 from tuneworks.serving.engine import engine_of
 from tuneworks.serving.inputs import check_rows, kept
 from tuneworks.serving.reading import limited, prompt_tokens, writes
@@ -68,7 +69,9 @@ def complete(
         seconds = time.perf_counter() - started
         note_answers(found.id, loaded.version, [answer], seconds)
         inputs, milliseconds = kept(loaded.version.spec, row), round(seconds * 1000, 3)
-        return Prediction(id, found.id, loaded.version.id, now(), inputs, answer, milliseconds)
+        logged = Prediction(id, found.id, loaded.version.id, now(), inputs, answer, milliseconds)
+        shadow(workspace, found, [row], [logged])
+        return logged
 
     made.pieces = told()
     return made

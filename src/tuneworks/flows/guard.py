@@ -58,15 +58,13 @@ class Guard:
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self._failed: dict[tuple[str, str], deque[bool]] = {}
-        self._answered: dict[str, Served] = {}
+        self._led: dict[str, Served] = {}
         self._opening: set[str] = set()
         self._turn = threading.Lock()
 
     def note(self, deployment: str, served: Served, policy: Policy, failed: bool) -> float | None:
         """Remember how a request went; the share of failed ones where that is past the policy's limit."""
         with self._turn:
-            if not failed:
-                self._answered[deployment] = served
             key = deployment, served.version_id
             fared = self._failed.get(key)
             if fared is None or fared.maxlen != policy.window:
@@ -74,6 +72,11 @@ class Guard:
             fared.append(failed)
             share = sum(fared) / len(fared)
             return share if failed and len(fared) >= policy.fewest and share > policy.error_share else None
+
+    def leads(self, deployment: Deployment, served: Served) -> None:
+        """Remember the champion that answered last."""
+        if served == deployment.champion:
+            self._led[deployment.id] = served
 
     def opened(self, deployment: Deployment, served: Served) -> Served:
         """Who answers while ``served`` is being opened: whoever did before, if that one is still in memory."""
@@ -91,7 +94,7 @@ class Guard:
     def _before(self, deployment: Deployment, served: Served) -> Served | None:
         if served == deployment.challenger:
             return deployment.champion
-        last = self._answered.get(deployment.id)
+        last = self._led.get(deployment.id)
         return last if last in deployment.previous else None
 
     def _open(self, deployment: Deployment, served: Served) -> None:
@@ -136,6 +139,7 @@ def answered(workspace: Workspace, deployment: Deployment, served: Served, rows:
     guard = guard_of(workspace)
     if isinstance(given, Given):
         guard.note(deployment.id, served, deployment.policy, failed=False)
+        guard.leads(deployment, served)
         return given
     after = judged(workspace, deployment, served, given)
     if after is None or after.champion == served:

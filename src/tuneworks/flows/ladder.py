@@ -63,11 +63,14 @@ def climb(plan: Plan, fit: Fit, folder: Path, listener: Listener) -> Climb:
     A model surely meets the goal where the worse bound of its 95 % interval on validation rows does. The first recipe
     is fitted whatever the budget, where there are others; one that would not be done in time is left out.
     """
-    budget, goal = Budget(plan.config.budget), plan.config.goal
+    data, goal = plan.data, plan.config.goal
+    scoring = len(data.test) / (len(data.train) + len(data.validation))
+    budget = Budget(plan.config.budget, plan.began, scoring)
     first, *dearer = plan.rungs
     began = time.monotonic()
     best = fit(first, folder / "rung_0", listener if dearer else budget.watch(listener))
-    rungs = [Rung(first, TRIED, best.validation, time.monotonic() - began)]
+    budget.fitted = time.monotonic() - began
+    rungs = [Rung(first, TRIED, best.validation, budget.fitted)]
     _tell_rung(rungs, plan, listener)
     for number, recipe in enumerate(dearer, start=1):
         if meets(best, goal) or budget.seconds_left <= 0:
@@ -81,7 +84,8 @@ def climb(plan: Plan, fit: Fit, folder: Path, listener: Listener) -> Climb:
             continue
         rungs.append(Rung(recipe, TRIED, fitted.validation, time.monotonic() - began))
         _tell_rung(rungs, plan, listener)
-        best = fitted if _is_better(fitted, best) else best
+        if _is_better(fitted, best):
+            best, budget.fitted = fitted, rungs[-1].seconds
     outcome = MET if meets(best, goal) else KEPT
     told = [replace(rung, outcome=outcome) if rung.validation is best.validation else rung for rung in rungs]
     return Climb(best, plan.settled(best.recipe), tuple(told))

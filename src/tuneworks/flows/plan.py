@@ -29,6 +29,7 @@ class Estimate:
     """What a recipe would take and come to, by itself; ``verdict`` says whether that fits.
 
     ``score``: on validation rows; its interval reaches from what the trials measured to as far again past it.
+    ``rows_tried``: 0 where it could not be tried, and so nothing is known but the verdict.
     """
 
     recipe: Recipe
@@ -71,14 +72,17 @@ def plan(
     """Predict time, peak memory, disk and score of each method, or of the one named; ``budget`` is in minutes.
 
     Each is tried on a few rows in a process of its own; test rows are not looked at and nothing is stored. Where
-    nothing fits, ``OverBudget`` names the nearest plan that does.
+    nothing fits, ``OverBudget`` names the nearest plan that does; where nothing could be tried, the first error says
+    why.
     """
     workspace = workspace or Workspace.open()
     given = asked_of(config or RunConfig(), dataset, target, task, base, method, None)
     asked = with_settings(given, {**stated(goal=goal, budget=budget), **(settings or {})})
     whole = plan_run(workspace, asked, listener, dear=True)
     box = box_of(workspace.root, asked.budget)
-    estimates, less = _estimates(workspace, whole, box, listener)
+    estimates, less, errors = _estimates(workspace, whole, box, listener)
+    if len(errors) == len(estimates):
+        raise errors[0]
     if not any(estimate.fits for estimate in estimates):
         raise _refusal(workspace, asked, estimates, box, listener)
     advised = _advised(estimates, asked.goal, less)
@@ -93,8 +97,12 @@ def plan(
     )
 
 
-def _estimates(workspace: Workspace, whole: Plan, box: Box, listener: Listener) -> tuple[list[Estimate], bool]:
+def _estimates(
+    workspace: Workspace, whole: Plan, box: Box, listener: Listener
+) -> tuple[list[Estimate], bool, list[TuneworksError]]:
+    """One a recipe, whether less of their scores is better, and why those that could not be tried could not."""
     made: list[Estimate] = []
+    errors: list[TuneworksError] = []
     less = False
     for number, recipe in enumerate(whole.rungs):
         advance(listener, TRIED, number, len(whole.rungs))
@@ -102,11 +110,12 @@ def _estimates(workspace: Workspace, whole: Plan, box: Box, listener: Listener) 
             tries = probe(workspace, replace(whole.config, recipe=recipe))
         except TuneworksError as error:
             made.append(Estimate(recipe, error.problem))
+            errors.append(error)
             continue
         less = less or tries[-1].less_is_better
         made.append(_estimate(recipe, tries, whole, box))
     advance(listener, TRIED, len(whole.rungs), len(whole.rungs))
-    return made, less
+    return made, less, errors
 
 
 def _estimate(recipe: Recipe, tries: Sequence[Try], whole: Plan, box: Box) -> Estimate:
@@ -175,7 +184,7 @@ def _refusal(
     workspace: Workspace, asked: RunConfig, estimates: Sequence[Estimate], box: Box, listener: Listener
 ) -> OverBudget:
     """What does not fit, and the nearest plan that does: fewer epochs, else a cheaper method."""
-    first = min(estimates, key=lambda estimate: estimate.minutes)
+    first = min((one for one in estimates if one.rows_tried), key=lambda estimate: estimate.minutes)
     problem = Text(
         f"{first.recipe.method} ({base_name(first.recipe)}) does not fit: {first.verdict.en}",
         f"{first.recipe.method}（{base_name(first.recipe)}）不可行：{first.verdict.zh}",
@@ -194,7 +203,7 @@ def _nearest(workspace: Workspace, asked: RunConfig, first: Estimate, box: Box, 
             )
     if asked.recipe.method not in (None, AUTO):
         open_ended = replace(asked, recipe=replace(asked.recipe, method=AUTO, epochs=None, options={}))
-        others, less = _estimates(workspace, plan_run(workspace, open_ended, dear=False), box, listener)
+        others, less, _ = _estimates(workspace, plan_run(workspace, open_ended, dear=False), box, listener)
         if any(other.fits for other in others):
             best = _advised(others, None, less)
             return Text(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tuneworks.core import registry
@@ -31,7 +32,8 @@ class Plan:
     """A complete configuration, the dataset that is tested on and the examples of each split.
 
     ``rungs``: the recipes to try, from cheap to dear; where a method is named, that one alone. ``scored`` says which
-    rows are tested on where the dataset is another than the configuration's.
+    rows are tested on where the dataset is another than the configuration's. ``began``: when planning did, from which
+    a budget counts (on the clock ``time.monotonic``).
     """
 
     config: RunConfig
@@ -39,6 +41,7 @@ class Plan:
     data: Data
     rungs: tuple[Recipe, ...]
     scored: Text | None = None
+    began: float = field(default_factory=time.monotonic)
 
     def settled(self, recipe: Recipe) -> Plan:
         """The plan with one of its recipes alone."""
@@ -55,6 +58,7 @@ def plan_run(workspace: Workspace, config: RunConfig, listener: Listener = silen
 
     ``dear``: whether a ladder goes past the task's own method; by default where a goal or a budget is stated.
     """
+    began = time.monotonic()
     if not config.dataset:
         raise InvalidConfig(
             Text("No dataset is named.", "没有指定数据集。"),
@@ -72,7 +76,7 @@ def plan_run(workspace: Workspace, config: RunConfig, listener: Listener = silen
         _tell_dropped(parts, spec, listener)
     name = config.name or _name_of(workspace, config.dataset, dataset)
     complete = replace(config, name=name, dataset=dataset.id, spec=spec, recipe=recipe)
-    return Plan(complete, dataset, data, _rungs(config, recipe, data, dear=dear))
+    return Plan(complete, dataset, data, _rungs(config, recipe, data, dear=dear), began=began)
 
 
 def task_of(spec: TaskSpec, columns: Sequence[Column]) -> Task:

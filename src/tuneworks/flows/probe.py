@@ -58,7 +58,7 @@ class Failed:
 
 def probe(workspace: Workspace, config: RunConfig) -> list[Try]:
     """The tries of a complete configuration, made in a new process; an error there is raised here."""
-    command = [sys.executable, "-m", "tuneworks.flows.probe", workspace.address]
+    command = [sys.executable, "-m", "tuneworks.flows.probe", workspace.address, str(time.monotonic())]
     done = subprocess.run(command, input=to_json(config), stdout=subprocess.PIPE, text=True, check=False)
     said = [json.loads(line) for line in done.stdout.splitlines()]
     if said and "problem" in said[-1]:
@@ -75,13 +75,12 @@ def probe(workspace: Workspace, config: RunConfig) -> list[Try]:
     return [from_plain(Try, one) for one in said]
 
 
-def tries(workspace: Workspace, config: RunConfig) -> Iterator[Try]:
+def tries(workspace: Workspace, config: RunConfig, began: float) -> Iterator[Try]:
     """Fit the recipe to ever more rows, twice at least, until that takes long enough to tell or they are all.
 
-    What a process pays but once (reading the dataset, importing, compiling) counts in each: it is what planning takes,
-    and what the first fit takes longer than the same fit again.
+    What a process pays but once (importing, reading the dataset, compiling) counts in each: it is what passes from
+    when it ``began`` to the end of its first fit, less what the same fit takes again.
     """
-    began = time.monotonic()
     plan = plan_run(workspace, config)
     random = np.random.default_rng(plan.config.recipe.seed)
     order = random.permutation(len(plan.data.train)).tolist()
@@ -134,7 +133,7 @@ def _main() -> None:
     """The child: the configuration from standard input, a line of JSON a try."""
     with Workspace.open(sys.argv[1]) as workspace:
         try:
-            for made in tries(workspace, from_json(RunConfig, sys.stdin.read())):
+            for made in tries(workspace, from_json(RunConfig, sys.stdin.read()), float(sys.argv[2])):
                 print(json.dumps(to_plain(made)), flush=True)
         except TuneworksError as error:
             print(json.dumps(to_plain(Failed(error.problem, error.fix))), flush=True)

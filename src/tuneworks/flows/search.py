@@ -11,10 +11,12 @@ from typing import Any
 
 from tuneworks.core import lifecycle, registry
 from tuneworks.core.config import with_settings
+from tuneworks.core.errors import Conflict
 from tuneworks.core.events import Listener, silent, tell
 from tuneworks.core.holding import Hold, held
 from tuneworks.core.ranges import Range, check_values
 from tuneworks.core.records import to_plain
+from tuneworks.core.recovery import recover
 from tuneworks.core.spaces import Space, spaces_from
 from tuneworks.core.text import Text
 from tuneworks.core.trials import Trial
@@ -25,16 +27,17 @@ from tuneworks.flows.names import MODEL, must_be_name
 from tuneworks.flows.plan_run import plan_run
 from tuneworks.flows.references import version_of
 from tuneworks.flows.search_report import Files, write_search_report
-from tuneworks.flows.search_space import must_name_method, spaces_of
+from tuneworks.flows.search_space import must_name_method, spaces_of, with_values
 from tuneworks.flows.searching import Searching
 from tuneworks.flows.trial import Try, Trying
 from tuneworks.flows.trial_process import TrialProcess
-from tuneworks.flows.tune import asked_of, tune
+from tuneworks.flows.tune import asked_of
+from tuneworks.flows.work import do
 from tuneworks.reports.searches import Found
 from tuneworks.statistics.intervals import mean_interval
 from tuneworks.statistics.search import importance
 
-KIND = "search"
+KIND, TUNING = "search", "tune"
 ALLOWED = {"trials": Range(least=1), "seeds": Range(least=1), "workers": Range(least=0)}
 THREADS_A_PROCESS = 2
 TRIALS = TrialProcess.__module__
@@ -83,7 +86,7 @@ def search(
     the method declares, but for settings that are given. ``minutes``: for everything. ``seeds``: how often the best
     recipe is measured in all. ``workers``: processes that do trials side by side; 0 does them in this one. ``store``:
     whether a version is tuned in the end, whose test rows are then scored once. The same words once more go on with
-    a search that was cut off.
+    a search that was cut off; ``Conflict`` where it is still at work.
     """
     workspace = workspace or Workspace.open()
     words = {"budget": minutes, "search.trials": trials, "search.seeds": seeds, "search.space": space}
@@ -109,8 +112,8 @@ def search_run(hold: Hold) -> SearchResult:
         tried = searching.all_trials()
         best = max((trial for trial in tried if trial.outcome == "measured"), key=lambda t: (t.score, -t.number))
         scores = searching.repeated(best)
-    settled = with_settings(replace(asked, search=Search(), budget=None, goal=None), best.values)
-    version = tune(config=settled, workspace=workspace, listener=hold.hear) if config.search.store else None
+    settled = _settled(asked, best)
+    version = _version(hold, _settled(config, best), settled) if config.search.store else None
     weights, mean = _weights(spaces, tried), mean_interval(scores)
     label = version.label if version else None
     found = Found(config, spaces, tuple(tried), best, weights, mean, tuple(scores), label)
@@ -120,6 +123,24 @@ def search_run(hold: Hold) -> SearchResult:
     result = SearchResult(run, best, tuple(tried), weights, mean, tuple(scores), files, version)
     _tell_end(hold.hear, result)
     return result
+
+
+def _settled(config: RunConfig, best: Trial) -> RunConfig:
+    """The configuration of a tuning by the best recipe."""
+    return with_values(replace(config, search=Search(), budget=None, goal=None), best.values)
+
+
+def _version(hold: Hold, config: RunConfig, asked: RunConfig) -> ModelVersion:
+    """The version by the best recipe, on the trials' own rows and parent: tuned once, and gone on with if cut off."""
+    workspace = hold.workspace
+    known = workspace.store.find(Run, kind=TUNING, parent_id=hold.run.id, newest_first=True)
+    same = [run for run in known if _essence(run.config) == _essence(config)]
+    for run in same:
+        if version := workspace.store.get(ModelVersion, run.version_id or ""):
+            return version
+    cut_off = next((run for run in same if run.status != "finished"), None)
+    run = cut_off or lifecycle.queue(workspace, config, asked, kind=TUNING, parent_id=hold.run.id)
+    return version_of(workspace, do(workspace, lifecycle.again(workspace, run), hold.hear).version_id or "")
 
 
 def _complete(workspace: Workspace, asked: RunConfig, listener: Listener) -> RunConfig:
@@ -134,11 +155,29 @@ def _complete(workspace: Workspace, asked: RunConfig, listener: Listener) -> Run
 
 def _queued(workspace: Workspace, complete: RunConfig, asked: RunConfig) -> Run:
     """The run of an earlier search by the same words, queued once more; else a new one."""
+    recover(workspace)
     for run in workspace.store.find(Run, kind=KIND, newest_first=True):
         if run.status != "cancelled" and _essence(run.config) == _essence(complete):
-            again = replace(run, config=complete, asked=asked)
-            return run if run.status == "running" else lifecycle.again(workspace, again)
+            _must_be_free(run)
+            return lifecycle.again(workspace, replace(run, config=complete, asked=asked))
     return lifecycle.queue(workspace, complete, asked, kind=KIND)
+
+
+def _must_be_free(run: Run) -> None:
+    """Raise ``Conflict`` where a process that may live has the search."""
+    if run.status not in lifecycle.AT_WORK or run.owner is None:
+        return
+    raise Conflict(
+        Text(
+            f"This search is at work already: it is the run {run.id} of the process {run.owner}.",
+            f"该搜索已在进行：运行 {run.id}，进程 {run.owner}。",
+        ),
+        Text(
+            f"See how far it is: tuneworks show {run.id}. Where its machine is gone, a worker takes it over: "
+            "tuneworks work",
+            f"查看进度：tuneworks show {run.id}。若其所在机器已停机，可由工作进程接管：tuneworks work",
+        ),
+    )
 
 
 def _essence(config: RunConfig) -> Any:

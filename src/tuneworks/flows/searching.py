@@ -7,11 +7,11 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from queue import SimpleQueue
 
-from tuneworks.core.errors import OverBudget, RunStopped, TuneworksError
+from tuneworks.core.errors import Conflict, OverBudget, RunStopped, TuneworksError
 from tuneworks.core.events import advance, tell
 from tuneworks.core.holding import Hold, held, stopped
 from tuneworks.core.spaces import Space
@@ -61,9 +61,10 @@ class Searching:
         return self.run.config
 
     def stored(self) -> list[Trial]:
-        """The trials as they are stored, without those that repeat the best one."""
+        """The trials as they are stored, numbered without those that repeat the best one."""
         every = stored_trials(self.workspace, self.run, self.spaces)
-        return [trial for trial in every if trial.seed == self.config.recipe.seed]
+        own = [trial for trial in every if trial.seed == self.config.recipe.seed]
+        return [replace(trial, number=number) for number, trial in enumerate(own)]
 
     def all_trials(self) -> list[Trial]:
         """Do all trials that are still to do; every finished one is kept whatever happens."""
@@ -79,15 +80,15 @@ class Searching:
         return done
 
     def repeated(self, best: Trial) -> list[float]:
-        """What the best recipe measures with one seed after another, as many as there is time for."""
+        """What the best recipe measures with one seed after another, as many as come to their end in time."""
         every = stored_trials(self.workspace, self.run, self.spaces)
-        scores = [best.score or 0.0]
+        scores = [best.score]
         for seed in range(best.seed + 1, best.seed + self.config.search.seeds):
             done = [t.score for t in every if (t.seed, t.values, t.outcome) == (seed, best.values, "measured")]
             if not done and self._seconds_left() < best.seconds * AFTERWARDS * (1 + self.config.search.store):
                 break
-            scores.append((done[0] if done else self._repeat(best, seed)) or 0.0)
-        return scores
+            scores.append(done[0] if done else self._repeat(best, seed))
+        return [score for score in scores if score is not None]
 
     # -- trials ---------------------------------------------------------------------------------------
 
@@ -122,13 +123,16 @@ class Searching:
         self._try(search_trials.begin_again(self.workspace, trial), number)
 
     def _try(self, run: Run, number: int) -> None:
-        """One trial, from its claim to its end in the store and in the sampling."""
+        """One trial, from its claim to its end in the store and in the sampling; who takes a trial has the search."""
         try:
             last = self._measured(run, SHARES, partial(self._sampling.goes_on, number))
+        except Conflict:
+            raise
         except RunStopped:
             self.hold.check()
             return
         except TuneworksError:
+            self.hold.check()
             with self._turn:
                 self._sampling.fail(number)
                 if not any(trial.points for trial in self.stored()):
@@ -139,14 +143,17 @@ class Searching:
                 self._sampling.give_up(number)
             else:
                 self._sampling.finish(number, last.validation)
-            self._tell(number)
+            self._tell(run.id)
 
     def _repeat(self, best: Trial, seed: int) -> float | None:
+        """The best recipe's measure with another seed; ``None`` where it did not come to its end."""
         config = with_values(self.config, {**best.values, "recipe.seed": seed})
         run = search_trials.begin(self.workspace, self.run, config)
         try:
             last = self._measured(run, (), lambda *_: True)
-        except RunStopped:
+        except Conflict:
+            raise
+        except TuneworksError:
             self.hold.check()
             return None
         return last.validation if last else None
@@ -228,22 +235,22 @@ class Searching:
             self._foretold,
         )
 
-    def _tell(self, number: int) -> None:
+    def _tell(self, run_id: str) -> None:
         """How far the search is, what it has found, and how long it will still take."""
         known, trials = self.stored(), self.config.search.trials
         ended = [trial for trial in known if trial.outcome != "unfinished"]
         best = max(ended, key=lambda trial: trial.rank)
         pace = sum(trial.seconds for trial in ended) / len(ended) / len(self.hands)
         left = min(pace * (trials - len(ended)), max(0.0, self._seconds_for_trials(known)))
-        told, minutes = known[number], math.ceil(left / 60)
+        told, minutes = next(trial for trial in known if trial.run_id == run_id), math.ceil(left / 60)
         en, zh = OUTCOMES[told.outcome].en, OUTCOMES[told.outcome].zh
         tell(
             self.hold.hear,
             "trial",
             Text(
-                f"trial {number + 1} of {trials} {en}: {told.score:.4f}; best so far {best.score:.4f} "
+                f"trial {told.number + 1} of {trials} {en}: {told.score:.4f}; best so far {best.score:.4f} "
                 f"(trial {best.number + 1}); about {minutes} min left",
-                f"试验 {number + 1}/{trials} {zh}：{told.score:.4f}；目前最佳 {best.score:.4f}"
+                f"试验 {told.number + 1}/{trials} {zh}：{told.score:.4f}；目前最佳 {best.score:.4f}"
                 f"（试验 {best.number + 1}）；约剩 {minutes} 分钟",
             ),
         )

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from tuneworks.core.checkpoints import Checkpoint, Checkpoints, Damaged
+from tuneworks.core.checkpoints import Checkpoints, Damaged
 from tuneworks.core.contracts import Step
 from tuneworks.core.environment import differences, environment
 from tuneworks.core.errors import RunStopped
@@ -40,20 +40,24 @@ class Trail:
         files = dict(found.files) if found else {}
         self.history = _history(files.pop(HISTORY, b""))
         self.measured: Mapping[str, object] = json.loads(files.pop(MEASURED, b"{}"))
-        if found is not None:
-            self._tell_resumed(found, json.loads(files.pop(ENVIRONMENT)))
+        then = json.loads(files.pop(ENVIRONMENT, b"{}"))
+        self._changed = differences(then, environment()) if found else {}
         self.resumed = files if found else None
+        if found is not None:
+            self._tell_resumed()
 
     def passed(self, step: Step, history: Sequence[Step], noted: Noted) -> None:
         """A step is done, the last of ``history``: where a checkpoint is due, write it."""
         if time.monotonic() >= self._due:
             self._write(step, history, noted)
+        self._tell_changed(step)
 
     def stopped(self, error: BaseException, step: Step, history: Sequence[Step], noted: Noted) -> None:
         """The fit ends after a step by this error: keep its state where somebody means to go on."""
         cancelled = isinstance(error, RunStopped) and error.wanted == "cancel"
         if isinstance(error, (RunStopped, KeyboardInterrupt)) and not cancelled:
             self._write(step, history, noted)
+            self._tell_changed(step)
 
     def _write(self, step: Step, history: Sequence[Step], noted: Noted) -> None:
         """One checkpoint; the next is due when the time it took is a small share of all."""
@@ -85,18 +89,22 @@ class Trail:
             ),
         )
 
-    def _tell_resumed(self, found: Checkpoint, then: dict[str, str]) -> None:
-        changed = differences(then, environment())
-        if changed:
-            told = ", ".join(f"{name} {was} -> {now}" for name, (was, now) in changed.items())
-            tell(
-                self._listener,
-                "warning",
-                Text(
-                    f"Since the checkpoint this has changed: {told}. The result is as good, but not the same bytes.",
-                    f"自该检查点以来已有变化：{told}。结果同样可用，但不会逐字节相同。",
-                ),
-            )
+    def _tell_changed(self, step: Step) -> None:
+        """Say what has changed since the checkpoint, once a step shows that the method goes on from it all the same."""
+        if not self._changed or step.state is None:
+            return
+        told = ", ".join(f"{name} {was} -> {now}" for name, (was, now) in self._changed.items())
+        self._changed = {}
+        tell(
+            self._listener,
+            "warning",
+            Text(
+                f"Since the checkpoint this has changed: {told}. The result is as good, but not the same bytes.",
+                f"自该检查点以来已有变化：{told}。结果同样可用，但不会逐字节相同。",
+            ),
+        )
+
+    def _tell_resumed(self) -> None:
         step = self.history[-1]
         tell(
             self._listener,

@@ -61,6 +61,15 @@ class TrialProcess:
 
     def __call__(self, order: Order, goes_on: GoesOn, listener: Listener) -> Measured | None:
         """As ``Trying``; raises ``RunFailed`` where the process ended before it answered."""
+        kind, value = self._answered(order, goes_on, listener)
+        return ANSWERS[kind](value)
+
+    def close(self) -> None:
+        """End the process, in the midst of a trial too."""
+        self._end(0.0)
+
+    def _answered(self, order: Order, goes_on: GoesOn, listener: Listener) -> tuple[str, Any]:
+        """How the process says that the trial ended; where it is not heard out it is ended, for it still tries."""
         try:
             line = self._line()
             line.send(order)
@@ -71,13 +80,12 @@ class TrialProcess:
                 elif kind == "event":
                     listener(from_plain(Event, value))
                 else:
-                    return ANSWERS[kind](value)
+                    return kind, value
         except Hangup as error:
             raise self._died() from error
-
-    def close(self) -> None:
-        """End the process, in the midst of a trial too."""
-        self._end(0.0)
+        except BaseException:
+            self._end(0.0)
+            raise
 
     def _line(self) -> Line:
         if self._hand is not None:

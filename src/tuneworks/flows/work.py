@@ -151,11 +151,14 @@ class Watch:
         self._heard: dict[str, tuple[Lease, float]] = {}
 
     def silent(self) -> list[Run]:
-        """Runs whose lease has not changed for as long as a lease lasts, while this watch looked."""
+        """Runs whose lease has not changed for as long as a lease lasts, while this watch looked.
+
+        Those that another run is made of are left to whoever does that one.
+        """
         store, found = self._workspace.store, []
         for run in store.find(Run, status="running"):
             lease = store.get(Lease, lifecycle.lease_id(run.id))
-            if lease is None:
+            if lease is None or run.kind not in WORK:
                 continue
             known, since = self._heard.get(run.id, (None, 0.0))
             if lease != known:

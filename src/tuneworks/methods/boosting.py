@@ -21,13 +21,11 @@ from tuneworks.neural.boosted import TreesHead, opened, scores_of, sums_of
 from tuneworks.statistics import features
 from tuneworks.statistics.calibration import fit_temperature
 from tuneworks.statistics.features import Block
+from tuneworks.statistics.folds import Fold, folds_for
 from tuneworks.statistics.joining import joined
 from tuneworks.statistics.shapes.shape import shape_of
-from tuneworks.statistics.splits import parse
 
 TREES, SETTINGS = "trees.txt", "trees.json"
-ENOUGH_VALIDATION = 300
-FOLDS = 5
 ROUNDS_A_STEP = 20
 LEARNING_RATE = 0.05
 CHOOSING = Text("choosing the size of the trees", "选择树的规模")
@@ -90,7 +88,7 @@ class Boosting(Method):
     def fit(self, job: Job) -> Generator[Step, None, Parts]:
         options = Options(**job.recipe.options)
         rows = _rows_of(job)
-        folds = _folds(job)
+        folds = folds_for(job)
         passes = len(folds) * len(options.leaves)
         total = (passes + 1) * options.rounds
         trials: list[Trial] = []
@@ -130,14 +128,6 @@ class _Rows:
 
 
 @dataclass(frozen=True)
-class _Fold:
-    """Rows to grow on and rows to choose by."""
-
-    fit_on: NDArray[np.int64]
-    choose_on: NDArray[np.int64]
-
-
-@dataclass(frozen=True)
 class _Grown:
     """The best trees of a fold: how many, their loss, and their sums on the rows to choose by."""
 
@@ -152,7 +142,7 @@ class _Growth:
 
     best: _Grown
 
-    def __init__(self, job: Job, rows: _Rows, options: Options, leaves: int, fold: _Fold | None) -> None:
+    def __init__(self, job: Job, rows: _Rows, options: Options, leaves: int, fold: Fold | None) -> None:
         self._output, self._rows, self._options, self._fold = job.output, rows, options, fold
         chosen = np.flatnonzero(rows.known) if fold is None else fold.fit_on[rows.known[fold.fit_on]]
         settings = {**FIXED, **_objective(job), **_shape(options, leaves, len(chosen)), "seed": job.recipe.seed}
@@ -223,28 +213,6 @@ def _objective(job: Job) -> dict[str, Any]:
 def _shape(options: Options, leaves: int, rows: int) -> dict[str, Any]:
     """Leaves and their least size, smaller where there are few rows."""
     return {"num_leaves": leaves, "min_data_in_leaf": max(1, min(options.smallest_leaf, rows // 20))}
-
-
-def _folds(job: Job) -> list[_Fold]:
-    """The validation rows as the one held-out part, or five folds of everything where they are few.
-
-    Rows of one group stay together where the split keeps them together.
-    """
-    train, every = len(job.train), np.arange(len(job.train) + len(job.validation))
-    if len(job.validation) >= ENOUGH_VALIDATION:
-        return [_Fold(every[:train], every[train:])]
-    groups = _groups(job)
-    count = int(groups.max()) + 1
-    fold_of = (np.random.default_rng(job.recipe.seed).permutation(count) % FOLDS)[groups]
-    return [_Fold(every[fold_of != fold], every[fold_of == fold]) for fold in range(min(FOLDS, count))]
-
-
-def _groups(job: Job) -> NDArray[np.int64]:
-    kind, column = parse(job.spec.split or "content")
-    rows = [*job.train.rows, *job.validation.rows]
-    if kind != "group" or column is None:
-        return np.arange(len(rows))
-    return np.unique([str(row.get(column)) for row in rows], return_inverse=True)[1]
 
 
 def _trial(job: Job, rows: _Rows, leaves: int, grown: Sequence[_Grown]) -> Trial:

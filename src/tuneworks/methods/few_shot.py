@@ -18,12 +18,12 @@ from tuneworks.core.text import Text
 from tuneworks.statistics import features, linear
 from tuneworks.statistics.calibration import fit_temperature
 from tuneworks.statistics.features import Block, Floats, Scale
+from tuneworks.statistics.folds import Fold, folds_of
 from tuneworks.statistics.joining import joined
 from tuneworks.statistics.linear import LinearHead, load_head
 from tuneworks.statistics.shapes.shape import shape_of
 from tuneworks.statistics.views import roles_of
 
-FOLDS = 5
 RATE = 1e-4  # of the contrast
 ITERATIONS = 60  # enough to choose by
 CHOOSING = Text("choosing by folds", "按折选择")
@@ -143,37 +143,26 @@ class _Folds:
 
     def __init__(self, job: Job, examples: Examples, rows: _Rows, names: _Rows | None) -> None:
         self._job, self._examples, self._rows, self._names = job, examples, rows, names
-        self._fold_of = _folds(rows.targets, job.recipe.seed)
+        self._folds = folds_of(examples.rows, job.spec, job.recipe.seed, targets=rows.targets)
         self._points: dict[int, Floats] = {}
 
     def choice(self, strength: float) -> Choice:
         """What a strength comes to on rows that were not fitted on, each once."""
         link, targets = _link(self._job), self._rows.targets
         sums = np.zeros((len(targets), self._job.output.size), np.float32)
-        for fold in np.unique(self._fold_of).tolist():
-            held_out = np.flatnonzero(self._fold_of == fold)
-            sums[held_out] = self._answered(fold, held_out, strength)
+        for number, fold in enumerate(self._folds):
+            sums[fold.choose_on] = self._answered(number, fold, strength)
         temperature = fit_temperature(sums, targets) if link == "softmax" else 1.0
         sums /= temperature
         losses, _ = linear.LOSSES[link](sums.astype(np.float64), targets)
         measured = round(self._job.measure(linear.scores_of(sums, link, self._job.output), self._examples), 6)
         return Choice(measured, -float(losses.mean()), strength, self._names is not None, temperature)
 
-    def _answered(self, fold: int, held_out: NDArray[np.int64], strength: float) -> Floats:
-        task, scales = _problem(self._job, self._rows.take(np.flatnonzero(self._fold_of != fold)), self._names)
-        point = linear.fit(task, strength, self._points.get(fold), ITERATIONS)
-        self._points[fold] = point
-        return linear.logits(features.take(self._rows.blocks, held_out), linear.to_head(task, point, scales))
-
-
-def _folds(targets: NDArray[Any], seed: int) -> NDArray[np.int64]:
-    """The fold of each row (N,): rows of one class are dealt out in turn, rows of many labels at random."""
-    order = np.random.default_rng(seed).permutation(len(targets))
-    if targets.ndim == 1:
-        order = order[np.argsort(targets[order], kind="stable")]
-    made = np.empty(len(targets), np.int64)
-    made[order] = np.arange(len(targets)) % FOLDS
-    return made
+    def _answered(self, number: int, fold: Fold, strength: float) -> Floats:
+        task, scales = _problem(self._job, self._rows.take(fold.fit_on), self._names)
+        point = linear.fit(task, strength, self._points.get(number), ITERATIONS)
+        self._points[number] = point
+        return linear.logits(features.take(self._rows.blocks, fold.choose_on), linear.to_head(task, point, scales))
 
 
 def _contrasted(

@@ -20,13 +20,12 @@ from tuneworks.core.types import Recipe
 from tuneworks.statistics import features, linear, positions
 from tuneworks.statistics.calibration import fit_temperature
 from tuneworks.statistics.features import Block, Floats
+from tuneworks.statistics.folds import Fold, folds_for
 from tuneworks.statistics.joining import joined
 from tuneworks.statistics.label_issues import believed_rows
 from tuneworks.statistics.shapes.shape import shape_of
 
-ENOUGH_VALIDATION = 300
 ENOUGH_UNITS = 20_000
-FOLDS = 5
 PATIENCE = 2  # strengths without a gain before stronger ones are not tried
 CLOSE_ENOUGH = 1e-4  # gain of a step that no longer changes which strength is best
 CHOOSING = Text("choosing the strength", "选择正则强度")
@@ -63,14 +62,6 @@ class Trial:
     spread: Floats | None = field(default=None, compare=False)
 
 
-@dataclass(frozen=True)
-class Fold:
-    """Rows to fit on and rows to choose by."""
-
-    fit_on: NDArray[np.int64]
-    choose_on: NDArray[np.int64]
-
-
 class Head(Method):
     """Chooses its strength and temperature on rows it was not fitted on, then refits on train and validation."""
 
@@ -86,7 +77,9 @@ class Head(Method):
         options = Options(**job.recipe.options)
         rows = _rows_of(job)
         if options.label_noise is not None:
-            rows = replace(rows, believed=believed_rows(job.output, rows.blocks, rows.targets, job.recipe))
+            given = [*job.train.rows, *job.validation.rows]
+            believed = believed_rows(job.output, rows.blocks, rows.targets, job.recipe, given, job.spec)
+            rows = replace(rows, believed=believed)
         folds = [_Fitting(job, rows, fold, options) for fold in _folds(job, rows.owners)]
         total = len(folds) * len(options.strengths) + 1
         trials: list[Trial] = []
@@ -199,15 +192,11 @@ def _problem(
 
 
 def _folds(job: Job, owners: NDArray[np.int64]) -> list[Fold]:
-    """The validation rows as the one held-out part, or five folds of everything where they are few."""
-    in_train = owners < len(job.train)
-    if len(job.validation) >= ENOUGH_VALIDATION or (job.output.per_unit and (~in_train).sum() >= ENOUGH_UNITS):
-        return [Fold(np.flatnonzero(in_train), np.flatnonzero(~in_train))]
-    examples = len(job.train) + len(job.validation)
-    fold_of = np.random.default_rng(job.recipe.seed).permutation(examples) % FOLDS
+    """What is held out, in rows of features; validation units may be enough where validation rows are few."""
+    enough = job.output.per_unit and int((owners >= len(job.train)).sum()) >= ENOUGH_UNITS
     return [
-        Fold(np.flatnonzero(fold_of[owners] != number), np.flatnonzero(fold_of[owners] == number))
-        for number in range(min(FOLDS, examples))
+        Fold(*(np.flatnonzero(np.isin(owners, part)) for part in (fold.fit_on, fold.choose_on)))
+        for fold in folds_for(job, enough=enough)
     ]
 
 

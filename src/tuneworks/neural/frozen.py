@@ -65,7 +65,7 @@ class Kept:
     """What the lower layers make of pieces, from disk."""
 
     def __init__(self, lower: Lower, folder: Path, name: str, width: int) -> None:
-        self._lower, self.count, self._folder = lower, lower.count, folder
+        self._lower, self.count = lower, lower.count
         self._files = RowFiles(folder, name, width)
         self._places = self._files.places()
         self._rows = self._files.rows()
@@ -89,7 +89,6 @@ class Kept:
                 made = {}
             yield done, len(missing)
         self._places, self._rows = self._files.places(), self._files.rows()
-        trim(self._folder)
 
     def _computed(self, batch: Batch) -> dict[bytes, Halves]:
         states = numbers_of(self._lower(batch)).astype(HALF)
@@ -119,6 +118,7 @@ def below(encoder: Encoder, count: int | None, pieces: Sequence[Piece], cache: P
             with in_use(folder, name):
                 encoder.below = kept = Kept(lower, folder, name, encoder.width)
                 yield kept.fill(pieces)
+            trim(folder)
     finally:
         encoder.below = None
 

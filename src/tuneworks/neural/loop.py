@@ -28,6 +28,7 @@ from tuneworks.neural.together import ALONE, Together
 from tuneworks.neural.training_state import MadeWith, Place
 
 Group = list[Piece]
+Loss = Callable[[], Tensor]
 
 
 @dataclass(frozen=True)
@@ -62,11 +63,16 @@ class Schedule:
         )
 
 
-def plain_gradients(loss: Callable[[], Tensor]) -> Tensor:
+def plain_gradients(loss: Loss) -> Tensor:
     """The loss, once its gradients are added to the weights'."""
     made = loss()
     made.backward()
     return made.detach()
+
+
+def asked(batch: Batch) -> Tensor:
+    """How much is asked in a batch: its units, or its pieces where these have none."""
+    return torch.tensor(float(batch.unit_count or len(batch.pieces)))
 
 
 @dataclass(frozen=True)
@@ -77,17 +83,20 @@ class Ways:
     ``thaw``: called before each epoch, to say which weights move in it. ``work``: a hash of the recipe and the data.
     ``resumed``: the state of an earlier attempt's step, to go on from. ``parts``: into how many parts a batch is cut,
     whose plain gradients are computed side by side; each of the processes that train ``together`` has so many.
-    ``halves``: what these gradients are computed of, where it is not the weights themselves.
+    ``halves``: what these gradients are computed of, where it is not the weights themselves. ``weigh``: what a batch's
+    loss is the mean over, or each of its losses where it is several: by it the batches of a step, and their parts,
+    come to the loss of them all at once.
     """
 
     draw: Callable[[int], Sequence[Piece]] | None = None
-    gradients: Callable[[Callable[[], Tensor]], Tensor] = plain_gradients
+    gradients: Callable[[Loss], Tensor] = plain_gradients
     thaw: Callable[[int], None] | None = None
     work: str = ""
     resumed: Mapping[str, bytes] | None = None
     parts: int = 1
     together: Together = ALONE
     halves: Halves | None = None
+    weigh: Callable[[Batch], Tensor] = asked
 
 
 @dataclass(frozen=True)
@@ -208,7 +217,7 @@ class Training:
         share = share_of_rate(self.schedule.shape, place.done, total, self.schedule.warm_up)
         for group, top in zip(self._optimiser.param_groups, self._top_rates, strict=True):
             group["lr"] = top * share
-        loss = sum(self._gradients(group, len(group) / sum(map(len, groups))) for group in groups)
+        loss = sum(map(self._gradients, self._losses(groups)))
         loss = self.ways.together.add_gradients(self._learning(), loss)
         norm = nn.utils.clip_grad_norm_(self.weights.values(), self.schedule.clip)
         self._optimiser.step()
@@ -223,23 +232,32 @@ class Training:
             "tokens_per_second": tokens / max(1e-6, seconds),
         }
 
-    def _gradients(self, group: Group, share: float) -> float:
-        """Add the gradients of a group's loss to the weights'."""
+    def _losses(self, groups: list[Group]) -> list[list[Loss]]:
+        """By group the losses of its parts, all of which add up to the loss of the whole step.
+
+        What teaches nothing is left out.
+        """
+        ways = self.ways
+        count = ways.parts * ways.together.size if ways.gradients is plain_gradients else 1
+        parts = [[(batch, ways.weigh(batch)) for batch in map(batch_of, divided(group, count))] for group in groups]
+        whole = torch.stack([weight for part in parts for _, weight in part]).sum(dim=0)
+        whole = whole.clamp(min=torch.finfo(whole.dtype).tiny)
+        return [
+            [partial(self._loss_of, batch, weight / whole) for batch, weight in part if weight.any()] for part in parts
+        ]
+
+    def _loss_of(self, batch: Batch, share: Tensor) -> Tensor:
+        return (self.loss(batch) * share).sum()
+
+    def _gradients(self, losses: Sequence[Loss]) -> float:
+        """Add the gradients of the losses of a group's parts to the weights'; gives their sum."""
         if self.ways.gradients is not plain_gradients:
-            batch = batch_of(group)
-            return float(self.ways.gradients(lambda: self.loss(batch) * share))
-        together = self.ways.together
-        parts = divided(group, self.ways.parts * together.size)
-        shares = [share * len(part) / len(group) for part in parts]
-        losses = [partial(self._loss_of, part, own) for part, own in zip(parts, shares, strict=True)]
+            return float(sum(map(self.ways.gradients, losses)))
         learning, halves = self._learning(), self.ways.halves
-        return side_by_side(losses, learning, together, halves.of(learning) if halves else learning)
+        return side_by_side(losses, learning, self.ways.together, halves.of(learning) if halves else learning)
 
     def _learning(self) -> list[Tensor]:
         return [weight for weight in self.weights.values() if weight.requires_grad]
-
-    def _loss_of(self, part: Group, share: float) -> Tensor:
-        return self.loss(batch_of(part)) * share
 
     @torch.no_grad()
     def _move_average(self, done: int) -> None:

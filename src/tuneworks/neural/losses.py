@@ -114,6 +114,13 @@ def cross_entropy_of_positions(sums: Tensor, truth: Truth, smoothing: float = 0.
     return (1 - smoothing) * exact - smoothing * _mean(logs, truth.targets >= 0)
 
 
+def weight_of(truth: Truth) -> Tensor:
+    """What losses are the mean over: all that is known, each class as heavy as it is and as far as it is believed."""
+    if truth.targets.is_floating_point():
+        return torch.isfinite(truth.targets).float().sum()
+    return _heavy(truth).sum()
+
+
 def by_example(sums: Tensor, lengths: Sequence[int]) -> Tensor:
     """Sums (M, 2) as one row an example, filled up with what is never chosen (N, L, 2)."""
     return nn.utils.rnn.pad_sequence(list(sums.split(list(lengths))), batch_first=True, padding_value=NEVER)
@@ -174,11 +181,16 @@ def _by_true(sums: Tensor, truth: Truth, loss: Callable[[Tensor], Tensor]) -> Te
 
 def _weighed(each: Tensor, truth: Truth) -> Tensor:
     """The mean over rows of known class, each as heavy as its class and as far as it is believed."""
-    known = (truth.targets >= 0).to(each.dtype)
+    heavy = _heavy(truth).to(each.dtype)
+    return (each * heavy).sum() / heavy.sum().clamp(min=torch.finfo(each.dtype).tiny)
+
+
+def _heavy(truth: Truth) -> Tensor:
+    """How much each class number counts."""
+    known = (truth.targets >= 0).float()
     if truth.believed is not None:
         known = known * truth.believed
-    heavy = known if truth.weights is None else known * truth.weights[truth.targets.clamp(min=0)]
-    return (each * heavy).sum() / heavy.sum().clamp(min=torch.finfo(each.dtype).tiny)
+    return known if truth.weights is None else known * truth.weights[truth.targets.clamp(min=0)]
 
 
 def _mean(each: Tensor, known: Tensor) -> Tensor:

@@ -87,6 +87,6 @@ def _watched(made: Tensor, seen: list[Tensor]) -> Tensor:
 def twice(
     sums: Callable[[], Tensor], loss: Callable[[Tensor], Tensor], apart: Callable[[Tensor, Tensor], Tensor]
 ) -> Tensor:
-    """The mean loss of two passes, each dropping other states, and what lies between them (R-Drop)."""
+    """The mean loss of two passes, each dropping other states, and what lies between them (R-Drop): two numbers."""
     first, second = sums(), sums()
-    return 0.5 * (loss(first) + loss(second)) + apart(first, second)
+    return torch.stack([0.5 * (loss(first) + loss(second)), apart(first, second)])

@@ -24,7 +24,7 @@ from tuneworks.neural.devices import device, numbers_of, workers
 from tuneworks.neural.encoder import Encoder
 from tuneworks.neural.frozen import below
 from tuneworks.neural.loop import Schedule, Training, Ways, plain_gradients
-from tuneworks.neural.losses import NAMED, SMOOTHED, Loss, Truth, Wish
+from tuneworks.neural.losses import NAMED, SMOOTHED, Loss, Truth, Wish, weight_of
 from tuneworks.neural.options import TuningOptions
 from tuneworks.neural.pieces import Piece
 from tuneworks.neural.precision import in_precision
@@ -74,6 +74,7 @@ class Adapted:
 
 
 Adapt = Callable[[Encoder], Adapted]
+Truths = Callable[[Batch], Truth]
 
 
 def tuned(job: Job, options: TuningOptions, adapt: Adapt) -> Generator[Step, None, Parts]:
@@ -92,13 +93,12 @@ def _tuned(job: Job, options: TuningOptions, adapt: Adapt, together: Together) -
     train, validation = (Side(encoder, job, rows, unit, link) for rows in (job.train, job.validation))
     validation.together = together
     read = [*train.view.read, *validation.view.read]
-    with compacted(encoder, read), below(encoder, adapted.below, read, job.cache) as filling:
+    frozen = None if options.adversarial else adapted.below  # what is pushed goes through all layers
+    with below(encoder, frozen, read, job.cache) as filling, compacted(encoder, read):
         with together.first():
             for done, total in filling:
                 yield Step(done, total, Text("frozen layers read once", "冻结层只计算一次"))
-        if options.label_noise is not None:
-            believed = believed_rows(job.output, job.features(job.train), train.targets, job.recipe)
-            train.believed = torch.from_numpy(believed).to(device())
+        truth = _truths(job, options, train)
         network = network_of(train, options.dropout, link)
         if link == chains.LINK:
             loss = network.head.loss
@@ -108,10 +108,10 @@ def _tuned(job: Job, options: TuningOptions, adapt: Adapt, together: Together) -
             training = Training(
                 network,
                 train.view.pieces,
-                partial(_loss, network, train, loss, _weights(job, options), options.r_drop),
+                partial(_loss, network, train, loss, truth, options.r_drop),
                 measure=lambda: _measured(job, options, validation, network, loss),
                 schedule=schedule_of(job, options, train.view.pieces),
-                ways=replace(_ways(job, options, adapted, train, together), halves=halves),
+                ways=replace(_ways(job, options, adapted, train, truth, together), halves=halves),
             )
             if options.start_from_linear and not job.resumed:
                 measured = training.measure_start()
@@ -168,17 +168,33 @@ def schedule_of(job: Job, options: TuningOptions, pieces: Sequence[Piece]) -> Sc
     )
 
 
-def _loss(network: Network, side: Side, loss: Loss, weights: Tensor | None, r_drop: float, batch: Batch) -> Tensor:
-    """The loss of a batch, of two passes where they are to be alike."""
-    truth = side.truth(batch, weights)
+def _truths(job: Job, options: TuningOptions, train: Side) -> Truths:
+    """What batches' sums are held against: each class as heavy as it is to be, each label as far as it is believed."""
+    if options.label_noise is not None:
+        features, rows = job.features(job.train), job.train.rows
+        believed = believed_rows(job.output, features, train.targets, job.recipe, rows, job.spec)
+        train.believed = torch.from_numpy(believed).to(device())
+    return partial(train.truth, weights=_weights(job, options))
+
+
+def _loss(network: Network, side: Side, loss: Loss, truth: Truths, r_drop: float, batch: Batch) -> Tensor:
+    """The loss of a batch; where two passes are to be alike, theirs and how far they are not."""
+    true = truth(batch)
     if not r_drop:
-        return loss(network(side.view, batch), truth)
+        return loss(network(side.view, batch), true)
     divergence = DIVERGENCES[side.link]
     return twice(
         lambda: network(side.view, batch),
-        lambda sums: loss(sums, truth),
-        lambda first, second: r_drop * divergence(first, second, truth.lengths),
+        lambda sums: loss(sums, true),
+        lambda first, second: r_drop * divergence(first, second, true.lengths),
     )
+
+
+def _weight(truth: Truths, r_drop: float, batch: Batch) -> Tensor:
+    """What each of a batch's losses is the mean over: how far two passes lie apart, over all rows."""
+    true = truth(batch)
+    weight = weight_of(true)
+    return torch.stack([weight, weight.new_tensor(len(true.targets))]) if r_drop else weight
 
 
 def _measured(job: Job, options: TuningOptions, validation: Side, network: Network, loss: Loss) -> float:
@@ -231,7 +247,7 @@ def _weights(job: Job, options: TuningOptions) -> Tensor | None:
     return torch.from_numpy(weights).to(device())
 
 
-def _ways(job: Job, options: TuningOptions, adapted: Adapted, train: Side, together: Together) -> Ways:
+def _ways(job: Job, options: TuningOptions, adapted: Adapted, train: Side, truth: Truths, together: Together) -> Ways:
     words = train.view.encoder.model.get_input_embeddings()
     return Ways(
         draw=_drawing(job, train) if options.balanced_batches else None,
@@ -241,6 +257,7 @@ def _ways(job: Job, options: TuningOptions, adapted: Adapted, train: Side, toget
         resumed=job.resumed,
         parts=workers() if train.view.encoder.layers else 1,
         together=together,
+        weigh=partial(_weight, truth, options.r_drop),
     )
 
 

@@ -10,7 +10,7 @@ from tuneworks.core.registry import missing_extra
 
 
 class RayServe(Runtime):
-    """Each replica runs the model as it was tuned, in a process of its own; Ray has as many as are asked at once."""
+    """Each replica runs the model as it was tuned, in a process of its own; Ray has as many as are kept busy."""
 
     runs = ("arrays", "onnx", "torch")
     far = True

@@ -103,3 +103,11 @@ def not_for(deployment: str) -> Forbidden:
         Text(f"This key is not for the deployment {deployment!r}.", f"此密钥不能用于部署 {deployment!r}。"),
         Text("Use a key that is, or ask an administrator for one.", "请使用适用的密钥，或向管理员申请。"),
     )
+
+
+def not_for_all() -> Forbidden:
+    """The error of a key that is for some deployments, where what is asked is no one deployment's."""
+    return Forbidden(
+        Text("This key is for some deployments alone.", "此密钥仅限部分部署。"),
+        Text("Ask an administrator for a key to the whole workspace.", "请向管理员申请可访问整个工作区的密钥。"),
+    )

@@ -19,7 +19,7 @@ from tuneworks.server.dialects import SpeakTheirDialect
 from tuneworks.server.idempotency import KeepReplies
 from tuneworks.server.journal import Journal
 from tuneworks.server.languages import SpeakTheirLanguage
-from tuneworks.server.limits import BoundBodies
+from tuneworks.server.limits import MOST_LONG, AtMost, BoundBodies
 from tuneworks.server.marks import MarkAnswers
 from tuneworks.server.predicting import Deadlines, Predict
 from tuneworks.server.routes import (
@@ -83,7 +83,7 @@ def create_app(workspace: Workspace, *, hosts: Collection[str] = (), proxies: Co
     app.add_middleware(BoundBodies)
     security.install(app, hosts=hosts, proxies=proxies)
     app.add_middleware(SpeakTheirLanguage)
-    app.state.texts = Texts()
+    app.state.texts, app.state.long_work = Texts(), AtMost(MOST_LONG)
     app.state.journal, app.state.sharing = Journal(), Sharing(workspace.root / "figures")
     app.add_middleware(SpeakTheirDialect)
     app.add_middleware(WatchRequests, journal=app.state.journal)

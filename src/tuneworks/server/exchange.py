@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,13 @@ STATUS_LINES = {int(status): f"HTTP/1.1 {status.value} {status.phrase}\r\n".enco
 WITHOUT_BODY = (204, 304)
 LEFT = "tuneworks.left"
 """The scope's extension that calls back when the client leaves before it was answered."""
+LEFT_STATUS = 499  # told to nobody; the log of requests has it
+
+
+def when_left(scope: Mapping[str, Any], callback: Callable[[], Any]) -> None:
+    """Call back when who sent the request leaves before it was answered, where the port tells."""
+    if told := scope.get("extensions", {}).get(LEFT):
+        told(callback)
 
 
 class Exchange:

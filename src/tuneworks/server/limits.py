@@ -1,19 +1,22 @@
-"""How large a request may be."""
+"""How large a request may be, and how many may be at work that take long."""
 
 from __future__ import annotations
 
 import re
+import threading
 
 from fastapi import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tuneworks.core.errors import InvalidInput
+from tuneworks.core.errors import InvalidInput, Overloaded
 from tuneworks.core.text import Text
 from tuneworks.server.languages import header
 
 MOST_BYTES = 32 * 1024 * 1024
 MOST_UPLOAD_BYTES = 2**30
 MOST_ROWS = 4096
+MOST_LONG, MOST_TEXTS, MOST_JOBS = 8, 24, 8  # the first two together leave threads to all else
+RETRY_SECONDS = 2
 UPLOADS = re.compile(r"/v1/deployments/[^/]+/jobs")
 
 
@@ -38,6 +41,35 @@ class BoundBodies:
             return message
 
         await self.app(scope, counted, send)
+
+
+class AtMost:
+    """So much work at once of a kind that takes long, each in a thread that others wait for too; more is refused."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._under_way, self._turn = most, 0, threading.Lock()
+
+    def __enter__(self) -> None:
+        with self._turn:
+            if self._under_way >= self._most:
+                raise crowded(self._under_way)
+            self._under_way += 1
+
+    def __exit__(self, *exception: object) -> None:
+        with self._turn:
+            self._under_way -= 1
+
+
+def crowded(under_way: int) -> Overloaded:
+    """The error of a request past what is worked on at once."""
+    return Overloaded(
+        Text(
+            f"{under_way} such requests are under way already; this one was refused.",
+            f"已有 {under_way} 个此类请求正在处理；本请求被拒绝。",
+        ),
+        Text(f"Ask again in {RETRY_SECONDS} seconds.", f"请在 {RETRY_SECONDS} 秒后重试。"),
+        RETRY_SECONDS,
+    )
 
 
 def most_bytes(path: str) -> int:

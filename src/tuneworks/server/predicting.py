@@ -6,10 +6,12 @@ FastAPI describes the route and takes what is unusual (a body that does not fit,
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from concurrent.futures import Future
+from typing import Annotated, Any
 
 import msgspec
+from fastapi import Header
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -18,9 +20,9 @@ from tuneworks.core.errors import InvalidInput, TooLate, TuneworksError
 from tuneworks.core.text import Text
 from tuneworks.core.types import Prediction
 from tuneworks.core.workspace import Workspace
-from tuneworks.flows.answering import ask
+from tuneworks.flows.answering import Answered, ask
 from tuneworks.server.bodies import Predicted, PredictRequest, PredictResponse
-from tuneworks.server.exchange import LEFT
+from tuneworks.server.exchange import when_left
 from tuneworks.server.languages import header
 from tuneworks.server.limits import bounded_rows
 from tuneworks.server.metering import spend
@@ -29,6 +31,11 @@ from tuneworks.server.problems import answer_to, http_problem
 BEFORE, AFTER = "/v1/deployments/", "/predict"
 TIMEOUT = b"x-request-timeout"
 MOST_SECONDS = 3600.0
+TIMEOUT_ABOUT = (
+    "How many seconds the answer may take; after them 504, and what still waits is not answered. "
+    "· 允许的作答秒数；超时返回 504，仍在等待的请求不再作答。"
+)
+Seconds = Annotated[float | None, Header(gt=0, le=MOST_SECONDS, description=TIMEOUT_ABOUT)]
 READ = msgspec.json.Decoder(PredictRequest)
 WRITE = msgspec.json.Encoder(enc_hook=lambda value: value.item())
 JSON = (b"content-type", b"application/json")
@@ -79,9 +86,9 @@ class Predict:
             await self._answer(scope, receive, send, name, plain)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send, name: str, asked: PredictRequest) -> None:
-        left, seconds = scope.get("extensions", {}).get(LEFT), scope.get("state", {}).get("seconds")
+        seconds = scope.get("state", {}).get("seconds")
         try:
-            said = await predicted(self._workspace, name, asked, seconds=seconds, left=left)
+            said = await predicted(self._workspace, name, asked, scope=scope, seconds=seconds)
         except TuneworksError as error:
             await answer_to(error)(scope, receive, send)
             return
@@ -96,28 +103,28 @@ class Predict:
 
 
 async def predicted(
-    workspace: Workspace,
-    name: str,
-    asked: PredictRequest,
-    *,
-    seconds: float | None = None,
-    left: Callable[[Callable[[], Any]], None] | None = None,
+    workspace: Workspace, name: str, asked: PredictRequest, *, scope: Scope, seconds: float | None = None
 ) -> PredictResponse | None:
     """The answers, one a row; ``None`` where the caller left. Raises ``TooLate`` after so many seconds."""
-    waiting = ask(name, rows_in(asked), keys=asked.keys, workspace=workspace)
-    if left is not None:
-        left(waiting.cancel)
+    answered = await awaited(ask(name, rows_in(asked), keys=asked.keys, workspace=workspace), scope, seconds)
+    if answered is None:
+        return None
+    label = answered.version.label
+    return PredictResponse(name, tuple(predicted_as(prediction, label) for prediction in answered.predictions))
+
+
+async def awaited(waiting: Future[Answered], scope: Scope, seconds: float | None) -> Answered | None:
+    """What will be answered, called off when the caller leaves (``None``) or after so many seconds (``TooLate``)."""
+    when_left(scope, waiting.cancel)
     try:
         async with asyncio.timeout(seconds):
-            answered = await asyncio.wrap_future(waiting)
+            return await asyncio.wrap_future(waiting)
     except TimeoutError:
         raise _too_late(seconds or 0.0) from None
     except asyncio.CancelledError:
-        if left is not None and waiting.cancelled() and not _is_cancelled():
+        if waiting.cancelled() and not _is_cancelled():
             return None
         raise
-    label = answered.version.label
-    return PredictResponse(name, tuple(predicted_as(prediction, label) for prediction in answered.predictions))
 
 
 def predicted_as(prediction: Prediction, label: str) -> Predicted:

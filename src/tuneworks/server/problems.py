@@ -38,6 +38,7 @@ TITLES = {
     "TooManyRequests": Text("Too many requests", "请求过多"),
     "MissingExtra": Text("An optional package is not installed", "缺少可选软件包"),
     "BrokenSeal": Text("The model is not what was tuned", "模型与微调结果不符"),
+    "Untrusted": Text("The model is not signed by whom this machine trusts", "模型未经本机信任的密钥签名"),
     "RunStopped": Text("The run was stopped", "运行已停止"),
     "RunFailed": Text("The run failed", "运行失败"),
     "Unavailable": Text("Not available now", "暂时不可用"),

@@ -25,7 +25,7 @@ from tuneworks.core.workspace import Workspace
 from tuneworks.flows.keys import NEW_KEY, Keyring, caller_of
 from tuneworks.flows.rates import Rates, must_be_within_quota, must_be_within_rate
 from tuneworks.flows.usage import Spent, meter_of
-from tuneworks.server.access import ITSELF, PUBLIC, Entry, entries, not_for, pattern_of
+from tuneworks.server.access import ITSELF, PUBLIC, Entry, entries, not_for, not_for_all, pattern_of
 from tuneworks.server.languages import header
 from tuneworks.server.problems import WrongMethod, answer_to, nothing_at
 
@@ -213,10 +213,7 @@ def _must_be_allowed(caller: Caller, entry: Entry, parameters: Mapping[str, str]
     if not caller.deployments or entry.needs.deployment == ITSELF:
         return
     if entry.needs.deployment is None:
-        raise Forbidden(
-            Text("This key is for some deployments alone.", "此密钥仅限部分部署。"),
-            Text("Ask an administrator for a key to the whole workspace.", "请向管理员申请可访问整个工作区的密钥。"),
-        )
+        raise not_for_all()
     named = parameters[entry.needs.deployment]
     if not caller.reaches(named):
         raise not_for(named)

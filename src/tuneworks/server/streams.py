@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Generator, Sequence
+from inspect import GEN_CLOSED, getgeneratorstate
 from typing import Any
 from weakref import WeakSet
 
@@ -10,21 +11,19 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
 
-from tuneworks.core.errors import Overloaded, TuneworksError
+from tuneworks.core.errors import TuneworksError
 from tuneworks.core.records import to_json
-from tuneworks.core.text import Text
 from tuneworks.core.types import Prediction
 from tuneworks.core.workspace import Workspace
 from tuneworks.flows.predict import answer_streamed
 from tuneworks.flows.prediction_log import prediction_log_of
 from tuneworks.flows.references import deployment_of
 from tuneworks.server.bodies import Predicted
+from tuneworks.server.limits import MOST_TEXTS, crowded
 from tuneworks.server.marks import answered_by
 from tuneworks.server.problems import problem
 
 EVENT_STREAM = "text/event-stream"
-MOST_TEXTS = 32  # fewer than there are threads: whatever else needs one never waits for a text
-RETRY_SECONDS = 2
 STREAM_EXAMPLE = {
     "example": 'event: piece\ndata: "The parcel"\n\nevent: piece\ndata: " is late."\n\n'
     'event: prediction\ndata: {"id": "pred-5f0c3a9be1d24c77", "answer": {"text": "The parcel is late."}}\n\n'
@@ -39,15 +38,9 @@ class Texts:
 
     def begin(self, *pieces: Generator[str, None, Prediction]) -> None:
         """Count texts that are about to be written; raises ``Overloaded`` where too many are."""
-        if len(self._pieces) and len(self._pieces) + len(pieces) > MOST_TEXTS:
-            raise Overloaded(
-                Text(
-                    f"{len(self._pieces)} texts are being written already; this one was refused.",
-                    f"已有 {len(self._pieces)} 段文本正在生成；本请求被拒绝。",
-                ),
-                Text(f"Ask again in {RETRY_SECONDS} seconds.", f"请在 {RETRY_SECONDS} 秒后重试。"),
-                RETRY_SECONDS,
-            )
+        under_way = sum(getgeneratorstate(one) != GEN_CLOSED for one in self._pieces)
+        if under_way and under_way + len(pieces) > MOST_TEXTS:
+            raise crowded(under_way)
         self._pieces.update(pieces)
 
 
@@ -76,6 +69,8 @@ async def _events(workspace: Workspace, label: str, pieces: Generator[str, None,
     except TuneworksError as error:
         told = problem(error.http_status, error.code, error.problem, error.fix)
         yield f"event: problem\ndata: {bytes(told.body).decode()}\n\n"
+    finally:
+        pieces.close()
 
 
 def next_piece(pieces: Generator[str, None, Prediction]) -> str | Prediction:

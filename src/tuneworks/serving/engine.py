@@ -25,7 +25,7 @@ from tuneworks.core.memory import MEGABYTE, released, whole_megabytes
 from tuneworks.core.stages import stage
 from tuneworks.core.text import Text
 from tuneworks.core.types import ModelVersion, Served
-from tuneworks.core.wanted import go_on_if_wanted
+from tuneworks.core.wanted import go_on_if_wanted, while_wanted
 from tuneworks.core.workspace import Workspace
 from tuneworks.serving import compiled, seal, signature
 from tuneworks.serving.contents import must_be_data
@@ -222,14 +222,15 @@ class Engine:
         version, folder, files, beside = found.version, found.folder, found.compiled, found.beside
         runtime = registry.load("runtimes", served.runtime)()
         model = open_model(folder, files)
-        seal.verify_golden(model, runtime, beside)
+        with while_wanted(lambda: True):  # others may want it, though who asked first has left
+            seal.verify_golden(model, runtime, beside)
         size = sum(path.stat().st_size for path in (*folder.rglob("*"), *files.values()) if path.is_file())
         task = registry.load("tasks", model.spec.task or "")()
         return LoadedModel(version, model, task, runtime, _turns(runtime), size)
 
 
 def _turns(runtime: Runtime) -> Any:
-    """Held by a thread that asks: one at a time where a call takes all cores, else one a core of ours."""
+    """Held by a thread that asks: one at a time where a call takes all cores of ours, one a core, or any number."""
     if runtime.far:
         return nullcontext()
     return threading.BoundedSemaphore(1 if runtime.alone else os.cpu_count() or 1)

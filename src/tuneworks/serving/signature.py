@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tuneworks.core import registry
-from tuneworks.core.errors import BrokenSeal, InvalidConfig
+from tuneworks.core.errors import InvalidConfig, Untrusted
 from tuneworks.core.text import Text, plain
 
 SIGNING_KEY, TRUSTED_KEY = "TUNEWORKS_SIGNING_KEY", "TUNEWORKS_TRUSTED_KEY"
@@ -51,7 +51,7 @@ def _signed(config: Any, files: Files) -> Files:
 
 
 def verify(folder: Path, unsigned: Sequence[str] = ()) -> None:
-    """Raise ``BrokenSeal`` where a trusted key is named and its owner did not sign the folder as it is.
+    """Raise ``Untrusted`` where a trusted key is named and its owner did not sign the folder as it is.
 
     ``unsigned``: names of files that no signature covers, as they are checked otherwise.
     """
@@ -59,7 +59,7 @@ def verify(folder: Path, unsigned: Sequence[str] = ()) -> None:
     if not key:
         return
     if not (folder / FILE).is_file():
-        raise _broken(folder, Text("it is not signed", "没有签名"))
+        raise _untrusted(folder, Text("it is not signed", "没有签名"))
     verifying, hashing = _library("verifying"), _library("hashing")
     try:
         verifier = verifying.Config().use_elliptic_key_verifier(public_key=Path(key))
@@ -68,7 +68,7 @@ def verify(folder: Path, unsigned: Sequence[str] = ()) -> None:
     try:
         verifier.set_hashing_config(_all_but(hashing, (FILE, *unsigned))).verify(folder, folder / FILE)
     except Exception as error:  # of many kinds: a signature that cannot be read has no kind of its own
-        raise _broken(folder, plain(str(error).rstrip(". "))) from error
+        raise _untrusted(folder, plain(str(error).rstrip(". "))) from error
 
 
 def _all_but(hashing: Any, names: Sequence[str]) -> Any:
@@ -106,8 +106,8 @@ def _no_key(variable: str, key: str) -> InvalidConfig:
     )
 
 
-def _broken(folder: Path, reason: Text) -> BrokenSeal:
-    return BrokenSeal(
+def _untrusted(folder: Path, reason: Text) -> Untrusted:
+    return Untrusted(
         Text(
             f"The owner of the trusted key has not signed {folder}: {reason.en}.",
             f"受信任密钥的持有者未对 {folder} 签名：{reason.zh}。",

@@ -1,8 +1,8 @@
 """Pooled features kept on disk by content: a text is embedded once by the same base, whatever it is used for.
 
 Two files a fingerprint: ``.keys`` (SHA-256 of each value) and ``.f32`` (its row of floats), both only ever appended
-to, values before keys, so that a crash leaves at most values without a key, which the next append overwrites; keys
-without values are dropped first.
+to, values on disk before keys, so that a crash leaves at most values without a key, which the next append overwrites;
+keys without values are dropped first.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class FeatureCache:
         """Features (N, D) of the values; ``compute`` is asked once for those not yet held."""
         with in_use(self._folder, self._fingerprint):
             made = self._got(values, compute)
-            trim(self._folder)
+        trim(self._folder)
         return made
 
     def _got(self, values: Sequence[Any], compute: Callable[[list[Any]], Any]) -> Floats:
@@ -110,6 +110,7 @@ class FeatureCache:
                 file.write(np.ascontiguousarray(rows, dtype=np.float32).tobytes())
                 file.truncate()
                 file.flush()
+                os.fsync(file.fileno())
             with open(self._keys, "r+b" if self._keys.exists() else "w+b") as file:
                 file.seek(count * KEY)
                 file.write(b"".join(keys))

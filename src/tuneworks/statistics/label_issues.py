@@ -14,13 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_softmax, softmax
 
+from tuneworks.core.asking import Row
 from tuneworks.core.errors import InvalidConfig
 from tuneworks.core.text import Text
-from tuneworks.core.types import Output, Recipe
+from tuneworks.core.types import Output, Recipe, TaskSpec
 from tuneworks.statistics import features, linear
 from tuneworks.statistics.features import Block, Floats
+from tuneworks.statistics.folds import Fold, folds_of, random_folds
 
-FOLDS = 5
 STRENGTHS = (1.0, 3.0, 10.0, 30.0, 100.0)
 
 
@@ -72,18 +73,18 @@ def out_of_fold(
     *,
     strengths: Sequence[float] = STRENGTHS,
     seed: int = 0,
+    folds: Sequence[Fold] | None = None,
 ) -> Floats:
-    """Probabilities (M, C) of each row by a linear head fitted on the others.
+    """Probabilities (M, C) of each row by a linear head fitted on others: ``folds`` say which, else chance does.
 
     Of rising ``strengths`` it has the first that the next does not better.
     """
-    fold_of = np.random.default_rng(seed).permutation(len(targets)) % FOLDS
-    folds = [_Fold(blocks, targets, size, fold_of != number) for number in range(FOLDS)]
+    asked = [_Asked(blocks, targets, size, fold) for fold in folds or random_folds(len(targets), seed)]
     best, least = np.empty((0, size), np.float32), np.inf
     for strength in strengths:
         sums = np.zeros((len(targets), size), np.float32)
-        for fold in folds:
-            sums[~fold.fit_on] = fold.answered(strength)
+        for one in asked:
+            sums[one.rows] = one.answered(strength)
         loss = -float(log_softmax(sums, axis=1)[np.arange(len(targets)), targets].mean())
         if loss >= least:
             break
@@ -91,8 +92,15 @@ def out_of_fold(
     return best
 
 
-def believed_rows(output: Output, blocks: Sequence[Block], targets: NDArray[np.int64], recipe: Recipe) -> Floats:
-    """How much each row should count (M,); raises ``InvalidConfig`` where a row has not one label."""
+def believed_rows(
+    output: Output,
+    blocks: Sequence[Block],
+    targets: NDArray[np.int64],
+    recipe: Recipe,
+    rows: Sequence[Row],
+    spec: TaskSpec,
+) -> Floats:
+    """How much each row should count (M,), see ``believed``; raises ``InvalidConfig`` where a row has not one label."""
     if output.kind != "classes":
         raise InvalidConfig(
             Text(
@@ -101,24 +109,37 @@ def believed_rows(output: Output, blocks: Sequence[Block], targets: NDArray[np.i
             ),
             Text("Leave recipe.options.label_noise out.", "请去掉 recipe.options.label_noise。"),
         )
-    return believed(blocks, targets, output.size, seed=recipe.seed)
+    return believed(blocks, targets, output.size, seed=recipe.seed, rows=rows, spec=spec)
 
 
-def believed(blocks: Sequence[Block], targets: NDArray[np.int64], size: int, *, seed: int = 0) -> Floats:
-    """How much each row should count (M,), see ``Suspicion.weights``; a row of no class (-1) counts as any other."""
+def believed(
+    blocks: Sequence[Block],
+    targets: NDArray[np.int64],
+    size: int,
+    *,
+    seed: int = 0,
+    rows: Sequence[Row] = (),
+    spec: TaskSpec | None = None,
+) -> Floats:
+    """How much each row should count (M,), see ``Suspicion.weights``; a row of no class (-1) counts as any other.
+
+    With ``rows`` and their ``spec``, those that its split keeps together are held out together.
+    """
     weights = np.ones(len(targets), np.float32)
     known = np.flatnonzero(targets >= 0)
     held = features.take(blocks, known)
-    weights[known] = suspicion(out_of_fold(held, targets[known], size, seed=seed), targets[known]).weights
+    folds = folds_of([rows[i] for i in known.tolist()], spec, seed) if spec else None
+    answered = out_of_fold(held, targets[known], size, seed=seed, folds=folds)
+    weights[known] = suspicion(answered, targets[known]).weights
     return weights
 
 
-class _Fold:
-    """The rows of one fold, answered by heads of rising strength that are fitted on all others."""
+class _Asked:
+    """The rows of one fold, answered by heads of rising strength that are fitted on others."""
 
-    def __init__(self, blocks: Sequence[Block], targets: NDArray[np.int64], size: int, fit_on: NDArray[np.bool_]):
-        self.fit_on, self._held_out = fit_on, features.take(blocks, ~fit_on)
-        self._task, self._scales = linear.problem(features.take(blocks, fit_on), targets[fit_on], size)
+    def __init__(self, blocks: Sequence[Block], targets: NDArray[np.int64], size: int, fold: Fold) -> None:
+        self.rows, self._held_out = fold.choose_on, features.take(blocks, fold.choose_on)
+        self._task, self._scales = linear.problem(features.take(blocks, fold.fit_on), targets[fold.fit_on], size)
         self._point: Floats | None = None
 
     def answered(self, strength: float) -> Floats:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Header, Request
+from fastapi import APIRouter, Body, Request
 from starlette.responses import Response
 
 from tuneworks.core.access import VIEWER
@@ -20,19 +20,13 @@ from tuneworks.server.bodies import (
     PredictResponse,
     Served,
 )
-from tuneworks.server.exchange import LEFT
+from tuneworks.server.exchange import LEFT_STATUS
 from tuneworks.server.marks import answered_by
 from tuneworks.server.metering import spend
-from tuneworks.server.predicting import MOST_SECONDS, predicted, rows_in
+from tuneworks.server.predicting import Seconds, predicted, rows_in
 from tuneworks.server.problems import documented
 from tuneworks.server.routes.releases import served_of
 from tuneworks.server.streams import EVENT_STREAM, STREAM_EXAMPLE, streamed
-
-LEFT_STATUS = 499
-TIMEOUT_ABOUT = (
-    "How many seconds the answer may take; after them 504, and what still waits is not answered. "
-    "· 允许的作答秒数；超时返回 504，仍在等待的请求不再作答。"
-)
 
 router = APIRouter(prefix="/v1/deployments", tags=["deployments"])
 
@@ -67,15 +61,14 @@ async def predict(
     request: Request,
     name: str,
     body: Annotated[PredictRequest, Body(openapi_examples=PREDICT_EXAMPLES)],
-    x_request_timeout: Annotated[float | None, Header(gt=0, le=MOST_SECONDS, description=TIMEOUT_ABOUT)] = None,
+    x_request_timeout: Seconds = None,
 ) -> Any:
     """Plain requests are answered before they come here: see ``server.predicting``."""
     workspace = request.app.state.workspace
     if body.stream:
         spend(request.scope, name, [row := _only_row(body)])
         return await streamed(request, name, row, body.keys)
-    left = request.scope.get("extensions", {}).get(LEFT)
-    said = await predicted(workspace, name, body, seconds=x_request_timeout, left=left)
+    said = await predicted(workspace, name, body, scope=request.scope, seconds=x_request_timeout)
     if said is None:
         return Response(status_code=LEFT_STATUS)
     answered_by(request, said.predictions[0].version)

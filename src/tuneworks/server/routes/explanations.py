@@ -61,9 +61,11 @@ def explain_answers(
 ) -> ExplainResponse:
     workspace = request.app.state.workspace
     found = deployment_of(workspace, name)
-    explanations = explain(
-        found.id, _rows(body), prediction=body.prediction, explainer=body.explainer, workspace=workspace
-    )
+    rows = _rows(body)
+    with request.app.state.long_work:
+        explanations = explain(
+            found.id, rows, prediction=body.prediction, explainer=body.explainer, workspace=workspace
+        )
     answered_by(request, explanations[0].version)
     spend(request.scope, found.id, (one.inputs for one in explanations))
     return ExplainResponse(found.id, tuple(map(_bare, explanations)))

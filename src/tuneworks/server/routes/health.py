@@ -33,7 +33,7 @@ def health(request: Request) -> Health:
 @router.get(
     "/health/live", summary="Whether the process answers · 进程是否存活", status_code=204, response_class=Response
 )
-def live() -> None:
+async def live() -> None:
     return None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,9 +21,11 @@ from tuneworks.core.types import ModelVersion
 from tuneworks.flows.answering import Answered, ask
 from tuneworks.flows.interfaces import interface_of, must_answer
 from tuneworks.server.access import needs
+from tuneworks.server.exchange import LEFT_STATUS
 from tuneworks.server.limits import bounded_rows
 from tuneworks.server.marks import answered_by
 from tuneworks.server.metering import spend
+from tuneworks.server.predicting import Seconds, awaited
 from tuneworks.server.problems import documented
 from tuneworks.server.tensors import (
     BYTES,
@@ -137,17 +138,22 @@ def model_ready(request: Request, name: str, version: str | None = None) -> dict
 @router.post(
     "/models/{name}/infer",
     summary="Answer rows; each is logged like any other · 为数据行作答并记录",
-    responses=documented(400, 404, 413, 503),
+    responses=documented(400, 404, 413, 503, 504),
     openapi_extra=BODY,
 )
 @router.post(
     "/models/{name}/versions/{version}/infer",
     summary="The same, by one version or not at all · 仅由指定版本作答",
-    responses=documented(400, 404, 413, 503),
+    responses=documented(400, 404, 413, 503, 504),
     openapi_extra=BODY,
 )
 @needs(VIEWER, deployment="name")
-async def infer(request: Request, name: str, version: str | None = None) -> Response:
+async def infer(
+    request: Request,
+    name: str,
+    version: str | None = None,
+    x_request_timeout: Seconds = None,
+) -> Response:
     workspace = request.app.state.workspace
     served = await run_in_threadpool(interface_of, name, version, workspace=workspace)
     try:
@@ -156,7 +162,9 @@ async def infer(request: Request, name: str, version: str | None = None) -> Resp
         raise _malformed("it broke off", "请求中断") from error
     asked = _read(body, request.headers.get(LENGTH))
     rows = _rows(asked, served)
-    answered = await asyncio.wrap_future(ask(name, rows, workspace=workspace))
+    answered = await awaited(ask(name, rows, workspace=workspace), request.scope, x_request_timeout)
+    if answered is None:
+        return Response(status_code=LEFT_STATUS)
     answered_by(request, answered.version.label)
     spend(request.scope, name, rows)
     return _told(name, asked, answered)

@@ -16,6 +16,7 @@ from tuneworks.core.access import OPERATOR, VIEWER
 from tuneworks.core.batch_jobs import BatchJob
 from tuneworks.core.errors import Forbidden, InvalidInput, Unavailable
 from tuneworks.core.following import Progress, progress_of, start_process
+from tuneworks.core.lifecycle import AT_WORK
 from tuneworks.core.text import Text
 from tuneworks.core.types import Run
 from tuneworks.core.workspace import Workspace
@@ -24,6 +25,7 @@ from tuneworks.flows.cancel import cancel
 from tuneworks.flows.references import label_of, run_of
 from tuneworks.flows.resume import queue_again
 from tuneworks.server.access import ITSELF, caller_in, must_reach, needs
+from tuneworks.server.limits import MOST_JOBS, crowded
 from tuneworks.server.problems import documented
 
 router = APIRouter(prefix="/v1", tags=["jobs"])
@@ -74,6 +76,7 @@ async def start_job(
     already, below ``files`` in the workspace's folder (operators alone). ``layout``: ``auto``, ``lines``, ``jsonl``,
     ``csv`` and so on. ``key``: the column of your own keys. ``log``: whether the answers are kept like any other."""
     workspace = request.app.state.workspace
+    await run_in_threadpool(_must_have_room, workspace)
     place = await run_in_threadpool(_copied, request, path) if path else await _received(request, file)
 
     by = caller_in(request)
@@ -137,6 +140,13 @@ def resume_job(request: Request, id: str) -> Job:
     workspace = request.app.state.workspace
     start_process(workspace, queue_again(workspace, id, reserved=True))
     return _shown(request, id)
+
+
+def _must_have_room(workspace: Workspace) -> None:
+    """Raise ``Overloaded`` where as many jobs are at work, each in a process, as may be."""
+    under_way = sum(len(workspace.store.find(Run, kind=KIND, status=status)) for status in AT_WORK)
+    if under_way >= MOST_JOBS:
+        raise crowded(under_way)
 
 
 def _shown(request: Request, id: str) -> Job:

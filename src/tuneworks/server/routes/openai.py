@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 import json
 import struct
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
@@ -20,11 +21,12 @@ from tuneworks.core.text import Text
 from tuneworks.core.types import Deployment
 from tuneworks.core.workspace import Workspace
 from tuneworks.flows.complete import Completion, complete
-from tuneworks.flows.embed import embed
+from tuneworks.flows.embed import Embedded, embed
 from tuneworks.flows.prediction_log import prediction_log_of
 from tuneworks.flows.references import deployment_of
 from tuneworks.server.access import ITSELF, caller_in, must_reach, needs
 from tuneworks.server.dialects import openai as dialect
+from tuneworks.server.exchange import LEFT_STATUS, when_left
 from tuneworks.server.marks import answered_by
 from tuneworks.server.metering import spend
 from tuneworks.server.openai_bodies import (
@@ -43,6 +45,7 @@ from tuneworks.server.streams import EVENT_STREAM, next_piece
 router = APIRouter(prefix="/v1", tags=["openai"])
 DONE = "data: [DONE]\n\n"
 WRITTEN = documented(400, 404, 503)
+T = TypeVar("T")
 Choice = Callable[[int, str | None, str | None], dict[str, Any]]
 
 
@@ -70,7 +73,12 @@ async def embeddings(request: Request, body: EmbeddingsRequest) -> dict[str, Any
             Text(f"Choose one of: {', '.join(ENCODINGS)}", f"可选：{'、'.join(ENCODINGS)}"),
         )
     texts = (body.input,) if isinstance(body.input, str) else body.input
-    made = await run_in_threadpool(embed, body.model, texts, workspace=request.app.state.workspace)
+
+    def embedded() -> Embedded:
+        with request.app.state.long_work:
+            return embed(body.model, texts, workspace=request.app.state.workspace)
+
+    made = await run_in_threadpool(embedded)
     answered_by(request, made.version.label)
     spend(request.scope, body.model, texts, tokens=made.tokens)
     _must_have(body.dimensions, len(made.vectors[0]))
@@ -134,14 +142,12 @@ async def _begun(request: Request, body: Writing, said: Sequence[Any], most: int
     return begun
 
 
-async def _whole(
-    request: Request, body: Writing, begun: Sequence[Completion], kind: str, choice: Choice
-) -> dict[str, Any]:
+async def _whole(request: Request, body: Writing, begun: Sequence[Completion], kind: str, choice: Choice) -> Any:
     choices = []
-    for place, one in enumerate(begun):
-        text = "".join([piece async for piece in _written(request.app.state.workspace, one)])
-        choices.append(choice(place, text, _reason(one)))
-    spend(request.scope, body.model, (), tokens=_usage(begun)["total_tokens"])
+    async for place, text in _counted(request, body, begun, _texts(request, begun)):
+        choices.append(choice(place, text, _reason(begun[place])))
+    if len(choices) < len(begun):
+        return Response(status_code=LEFT_STATUS)
     return {**_head(body, begun, kind), "choices": choices, "usage": _usage(begun)}
 
 
@@ -150,15 +156,30 @@ def _stream(request: Request, body: Writing, begun: Sequence[Completion], kind: 
     return StreamingResponse(_counted(request, body, begun, chunks), media_type=EVENT_STREAM)
 
 
+async def _texts(request: Request, begun: Sequence[Completion]) -> AsyncIterator[tuple[int, str]]:
+    """Each text when it is whole, by its place; none is written on for a client that has left."""
+    gone = threading.Event()
+    when_left(request.scope, gone.set)
+    for place, one in enumerate(begun):
+        pieces = []
+        async for piece in _written(request.app.state.workspace, one):
+            if gone.is_set():
+                return
+            pieces.append(piece)
+        yield place, "".join(pieces)
+
+
 async def _counted(
-    request: Request, body: Writing, begun: Sequence[Completion], chunks: AsyncIterator[str]
-) -> AsyncIterator[str]:
-    """The chunks; what was written counts, however far the client listened."""
+    request: Request, body: Writing, begun: Sequence[Completion], made: AsyncIterator[T]
+) -> AsyncIterator[T]:
+    """What is made of the texts; what was written counts, however far the client listened."""
     try:
-        async for chunk in chunks:
-            yield chunk
+        async for one in made:
+            yield one
     finally:
         spend(request.scope, body.model, (), tokens=_usage(begun)["total_tokens"])
+        for completion in begun:
+            completion.pieces.close()
 
 
 async def _chunks(

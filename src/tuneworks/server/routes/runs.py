@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
 from tuneworks.core.access import OPERATOR, VIEWER
+from tuneworks.core.batch_jobs import BatchJob
 from tuneworks.core.following import events_after, is_over, start_process
 from tuneworks.core.types import Event, Run
 from tuneworks.core.workspace import Workspace
@@ -18,7 +19,7 @@ from tuneworks.flows.cancel import cancel
 from tuneworks.flows.pause import pause
 from tuneworks.flows.references import run_of
 from tuneworks.flows.resume import queue_again
-from tuneworks.server.access import needs
+from tuneworks.server.access import ITSELF, caller_in, must_reach, needs, not_for_all
 from tuneworks.server.problems import documented
 from tuneworks.server.streams import EVENT_STREAM, event
 
@@ -56,14 +57,13 @@ def show_run(request: Request, id: str) -> Run:
     "/{id}/events",
     summary="What a run tells, from its first event on and live until it ends · 运行的事件流，从第一个事件直至结束",
     response_class=StreamingResponse,
-    responses={200: {"content": {EVENT_STREAM: EXAMPLE}}, **documented(404)},
+    responses={200: {"content": {EVENT_STREAM: EXAMPLE}}, **documented(403, 404)},
 )
-@needs(VIEWER)
+@needs(VIEWER, deployment=ITSELF)
 async def follow_run(
     request: Request, id: str, last_event_id: Annotated[str | None, Header()] = None
 ) -> StreamingResponse:
-    workspace = request.app.state.workspace
-    run = await run_in_threadpool(run_of, workspace, id)
+    run = await run_in_threadpool(_reached, request, id)
     return StreamingResponse(_told(request.app, run.id, last_event_id), media_type=EVENT_STREAM)
 
 
@@ -93,6 +93,17 @@ def resume_run(request: Request, id: str) -> Run:
     run = queue_again(workspace, id, reserved=True)
     start_process(workspace, run)
     return run
+
+
+def _reached(request: Request, id: str) -> Run:
+    """The run; to a key for some deployments alone, only one that answers a file by one of those."""
+    workspace = request.app.state.workspace
+    if caller_in(request).deployments:
+        job = workspace.store.get(BatchJob, id)
+        if job is None:
+            raise not_for_all()
+        must_reach(request, job.deployment)
+    return run_of(workspace, id)
 
 
 async def _told(app: FastAPI, run_id: str, last: str | None) -> AsyncIterator[str]:
