@@ -94,6 +94,28 @@ def test_a_quota_ends_with_its_rows_and_begins_anew_with_the_month(guarded: Guar
     assert (told["rows"], told["refused"]) == (4, 3)
 
 
+def test_what_is_on_its_way_to_the_store_is_counted_once(tmp_path: Path) -> None:
+    with Workspace.open(tmp_path) as workspace:
+        meter, caller, seen = UsageMeter(workspace), Caller("key-1", "shop", VIEWER), list[int]()
+        told = threading.Event()
+
+        def look() -> None:
+            while not told.is_set():
+                seen.append(meter.rows_this_month("key-1"))
+
+        looking = threading.Thread(target=look)
+        looking.start()
+        for _ in range(60):
+            meter.count(caller, Spent("shop", rows=1))
+            time.sleep(0.005)  # it is seen before it leaves
+            meter.write()
+        told.set()
+        looking.join()
+        meter.close()
+        assert seen == sorted(seen)
+        assert meter.rows_this_month("key-1") == 60
+
+
 def test_counts_of_several_processes_add_up(tmp_path: Path) -> None:
     with Workspace.open(tmp_path) as one, Workspace.open(tmp_path) as other:
         meters = [UsageMeter(one), UsageMeter(other)]

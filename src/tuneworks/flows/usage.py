@@ -39,6 +39,7 @@ class UsageMeter:
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self._pending: dict[str, Usage] = {}
+        self._leaving: dict[str, Usage] = {}
         self._turn = threading.Lock()
         self._writing = threading.Lock()
         self._months: dict[tuple[str, str], tuple[float, int]] = {}
@@ -64,26 +65,29 @@ class UsageMeter:
     def rows_this_month(self, key_id: str) -> int:
         """How many rows the key was answered since the month (UTC) began; other processes' as of a second ago."""
         month = now()[:7]
-        at, rows = self._months.get((key_id, month), (0.0, 0))
-        if time.monotonic() - at > WRITTEN_EVERY_SECONDS:
+        with self._turn:
+            at, rows = self._months.get((key_id, month), (0.0, 0))
+            if time.monotonic() - at <= WRITTEN_EVERY_SECONDS:
+                return rows + self._unwritten(key_id)
+        with self._writing:  # nothing is on its way to the store
             stored = self._workspace.store.find(Usage, key_id=key_id, month=month)
             rows = sum(usage.rows for usage in stored)
-            self._months[key_id, month] = time.monotonic(), rows
-        with self._turn:
-            pending = [usage.rows for usage in self._pending.values() if usage.key_id == key_id]
-        return rows + sum(pending)
+            with self._turn:
+                self._months[key_id, month] = time.monotonic(), rows
+                return rows + self._unwritten(key_id)
 
     def write(self) -> None:
         """Write what was counted; what cannot be written now is kept for the next time."""
         with self._writing:
             with self._turn:
-                pending, self._pending = self._pending, {}
-            for usage in pending.values():
+                self._leaving, self._pending = self._pending, {}
+            for usage in list(self._leaving.values()):
                 try:
                     _add(self._workspace, usage)
                 except TuneworksError:
-                    self._put_back(usage)
-                self._months.pop((usage.key_id, usage.month), None)
+                    self._settle(usage, written=False)
+                else:
+                    self._settle(usage, written=True)
 
     def close(self) -> None:
         """Write all that was counted and stop."""
@@ -95,10 +99,18 @@ class UsageMeter:
         while not self._closing.wait(WRITTEN_EVERY_SECONDS):
             self.write()
 
-    def _put_back(self, usage: Usage) -> None:
+    def _settle(self, usage: Usage, *, written: bool) -> None:
+        """What was on its way is in the store now, or among what is to be written again."""
         with self._turn:
-            meanwhile = self._pending.get(usage.id)
-            self._pending[usage.id] = _sum(usage, meanwhile) if meanwhile else usage
+            del self._leaving[usage.id]
+            self._months.pop((usage.key_id, usage.month), None)
+            if not written:
+                meanwhile = self._pending.get(usage.id)
+                self._pending[usage.id] = _sum(usage, meanwhile) if meanwhile else usage
+
+    def _unwritten(self, key_id: str) -> int:
+        unwritten = (*self._pending.values(), *self._leaving.values())
+        return sum(usage.rows for usage in unwritten if usage.key_id == key_id)
 
 
 def meter_of(workspace: Workspace) -> UsageMeter:
