@@ -115,6 +115,17 @@ def test_a_version_is_never_stored_twice(workspace: Workspace) -> None:
     assert [version.number for version in workspace.store.find(ModelVersion)] == [1]
 
 
+def test_of_two_who_go_on_with_a_run_at_once_one_is_told_so(workspace: Workspace) -> None:
+    run = start(workspace, CONFIG)
+    fail(workspace, run, KeyboardInterrupt())
+    found = workspace.store.get(Run, run.id)
+    assert found is not None
+    taken = lifecycle.claim(workspace, lifecycle.again(workspace, found))
+    assert taken.claims == found.claims + 1
+    with pytest.raises(Conflict):
+        lifecycle.again(workspace, found)
+
+
 def test_a_failed_run_keeps_its_error_in_both_languages(workspace: Workspace) -> None:
     run = start(workspace, CONFIG)
     fail(workspace, run, UnsuitableData(Text("Too few rows.", "行数太少。"), Text("Add more.", "请添加更多。")))

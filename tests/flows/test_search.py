@@ -17,12 +17,13 @@ import pytest
 from tests.flows.searches import quick, with_splits
 from tests.tiny import tiny_encoder
 from tuneworks.core.config import read_config
-from tuneworks.core.errors import InvalidConfig, OverBudget
+from tuneworks.core.errors import Conflict, InvalidConfig, OverBudget
 from tuneworks.core.types import Event, ModelVersion, Run
 from tuneworks.core.workspace import Workspace
 from tuneworks.flows.add import add
 from tuneworks.flows.search import SearchResult, search
 from tuneworks.flows.tune import tune
+from tuneworks.flows.work import work
 from tuneworks.testing.workspaces import NAME
 
 RATE, EPOCHS = "recipe.learning_rate", 12
@@ -68,6 +69,8 @@ def test_it_finds_the_good_region_and_gives_up_on_the_rest(workspace: Workspace,
     assert version.recipe.learning_rate == result.best.values[RATE]
     assert read_config(result.files.config).recipe.learning_rate == result.best.values[RATE]
     trial_runs = workspace.store.find(Run, kind="trial", parent_id=result.run.id)
+    with pytest.raises(Conflict, match="goes on with it"):
+        work(run=trial_runs[0].id, workspace=workspace)
     assert {run.status for run in trial_runs} == {"finished"}
     assert (result.run.status, result.run.kind) == ("running", "search")
 

@@ -108,6 +108,14 @@ def test_other_weights_at_the_same_address_are_another_base_before_tuning(worksp
     assert np.array_equal(first, again)
 
 
+def test_a_base_that_is_gone_is_left_out_and_told(workspace: Workspace, tmp_path: Path) -> None:
+    plan = planned(workspace, Recipe(f"path:{tiny_encoder(tmp_path / 'moved')}", "head"))
+    (tmp_path / "moved").rename(tmp_path / "elsewhere")
+    heard: list[Event] = []
+    assert dict(baselines(workspace, plan, heard.append)).keys() == {MAJORITY, NGRAMS}
+    assert any(event.kind == "warning" and "left out" in event.message.en for event in heard)
+
+
 def test_another_seed_is_fitted_for_itself(workspace: Workspace, tiny: str) -> None:
     heard: list[list[Event]] = [[], [], []]
     for seed, events in zip((5, 6, 5), heard, strict=True):

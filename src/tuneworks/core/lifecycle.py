@@ -141,8 +141,11 @@ def ask(workspace: Workspace, run: Run, wanted: str) -> Run:
 
 
 def again(workspace: Workspace, run: Run, *, reserved: bool = True) -> Run:
-    """A run that ended without finishing, queued once more."""
+    """A run that ended without finishing, queued once more; ``Conflict`` where somebody else was first."""
     revision = workspace.store.revision(Run, run.id)
+    stored = workspace.store.get(Run, run.id)
+    if stored is None or (stored.status, stored.claims) != (run.status, run.claims):
+        raise _no_longer_ours(workspace, run)
     queued = replace(run, status="queued", ended=None, error=None, wanted=None, owner=owner() if reserved else None)
     workspace.store.put(queued, expect={run.id: revision})
     return queued

@@ -179,9 +179,10 @@ class Run:
 
     ``config`` is complete; ``asked`` is what the user gave of it. ``kind``: what the work is: ``tune`` (a model
     version), ``trial`` (a validation score alone, no test row seen) or ``search``; ``parent_id``: the search of a
-    trial. ``score``: the deciding metric on validation rows, higher is better. ``wanted``: pause or cancel, as asked
-    for. ``claims``: how often it was claimed; only its last claimer may write. ``environment``: what its bytes depend
-    on beside the configuration. An ``owner`` of a queued run keeps it for itself; without one any worker takes it.
+    trial, or of the tuning of its version. ``score``: the deciding metric on validation rows, higher is better.
+    ``wanted``: pause or cancel, as asked for. ``claims``: how often it was claimed; only its last claimer may write.
+    ``environment``: what its bytes depend on beside the configuration. An ``owner`` of a queued run keeps it for
+    itself; without one any worker takes it.
     """
 
     id: str

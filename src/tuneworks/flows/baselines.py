@@ -11,6 +11,7 @@ from typing import Any
 
 from tuneworks.core import registry
 from tuneworks.core.bounded import in_use, trim
+from tuneworks.core.errors import NotFound
 from tuneworks.core.events import Listener, silent, tell
 from tuneworks.core.files import sha256_of_bytes, sha256_of_file, write_atomically
 from tuneworks.core.records import to_plain
@@ -45,7 +46,19 @@ def baselines(workspace: Workspace, plan: Plan, listener: Listener = silent) -> 
         yield name, _kept(workspace, plan, cheap, listener, name)
     before = _before(plan, output)
     if before:
-        yield BEFORE, _kept(workspace, plan, before, listener, BEFORE)
+        try:
+            scores = _kept(workspace, plan, before, listener, BEFORE)
+        except NotFound as error:
+            tell(listener, "warning", _left_out(error))
+        else:
+            yield BEFORE, scores
+
+
+def _left_out(error: NotFound) -> Text:
+    return Text(
+        f"The base before tuning is left out of the report: {error.problem.en}",
+        f"报告中略去微调前的基础模型：{error.problem.zh}",
+    )
 
 
 def _cheap(plan: Plan, output: Output) -> Recipe | None:

@@ -12,7 +12,7 @@ from tuneworks.core.text import Text
 from tuneworks.core.types import Run
 from tuneworks.core.workspace import Workspace
 from tuneworks.flows.references import run_of
-from tuneworks.flows.work import WORK, do
+from tuneworks.flows.work import do, must_be_work
 
 RESUMABLE = ("paused", "interrupted", "failed")
 
@@ -41,15 +41,5 @@ def queue_again(workspace: Workspace, reference: str, *, reserved: bool) -> Run:
             ),
             Text("See the runs: tuneworks list runs", "查看所有运行：tuneworks list runs"),
         )
-    if found.kind not in WORK:
-        raise Conflict(
-            Text(
-                f"The run {found.id} is a {found.kind} of {found.parent_id}, which goes on with it.",
-                f"运行 {found.id} 属于 {found.parent_id}，由后者继续执行。",
-            ),
-            Text(
-                f"Go on with that one: tuneworks resume {found.parent_id}",
-                f"请继续：tuneworks resume {found.parent_id}",
-            ),
-        )
+    must_be_work(found)
     return lifecycle.again(workspace, found, reserved=reserved)

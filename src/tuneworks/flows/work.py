@@ -82,7 +82,9 @@ def work(
     """
     workspace = workspace or Workspace.open()
     if run is not None:
-        return [do(workspace, run_of(workspace, run), listener)]
+        found = run_of(workspace, run)
+        must_be_work(found)
+        return [do(workspace, found, listener)]
     done: list[Run] = []
     for waiting in _waiting(workspace, once=once):
         with suppress(Conflict, RunStopped):
@@ -123,6 +125,18 @@ def _batch(hold: Hold, plan: Plan | None) -> None:
 
 WORK: dict[str, Callable[[Hold, Plan | None], object]] = {"tune": tune_run, "search": _search, "predict": _batch}
 """By the kind of a run: what is done."""
+
+
+def must_be_work(run: Run) -> None:
+    """Raise ``Conflict`` for a run that is done by the one it belongs to alone."""
+    if run.kind not in WORK:
+        raise Conflict(
+            Text(
+                f"The run {run.id} is a {run.kind} of {run.parent_id}, which goes on with it.",
+                f"运行 {run.id} 属于 {run.parent_id}，由后者继续执行。",
+            ),
+            Text(f"Go on with that one: tuneworks resume {run.parent_id}", f"请继续：tuneworks resume {run.parent_id}"),
+        )
 
 
 # -- a worker ----------------------------------------------------------------------------------------
