@@ -26,6 +26,7 @@ from tuneworks.core.workspace import Workspace
 from tuneworks.flows.fitting import Fitted, fit
 from tuneworks.flows.held_out import run, validated
 from tuneworks.flows.plan_run import Plan, plan_run
+from tuneworks.serving.folders import store_parts
 
 FIRST_ROWS = 48
 GROWTH = 3.0
@@ -98,7 +99,7 @@ def tries(workspace: Workspace, config: RunConfig, began: float) -> Iterator[Try
 
 
 def _try(plan: Plan, order: list[int], rows: int) -> Try:
-    """One fit on the first of the shuffled rows, with fresh caches, and answers for the share of rows to be tested."""
+    """One fit on the first of the shuffled rows, with fresh caches, answered for the share to be tested, and kept."""
     data, share = plan.data, rows / len(order)
     validation = data.validation.take(range(_part(share, len(data.validation), FEWEST_VALIDATION)))
     answered = _part(share, len(data.test), 1)
@@ -108,6 +109,8 @@ def _try(plan: Plan, order: list[int], rows: int) -> Try:
         began = time.monotonic()
         fitted = validated(fit(small, plan.config.recipe, folder=folder, cache=cache), small, cache)
         run(fitted.open(data.spec), _others(data.train, order, rows, answered), cache)
+        with Workspace.open(Path(place) / "kept") as kept:
+            store_parts(kept, fitted.files)
         seconds = time.monotonic() - began
         disk = _megabytes_of(cache, fitted)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
