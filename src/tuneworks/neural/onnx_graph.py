@@ -25,6 +25,7 @@ OPSET, IR = 17, 8
 ORT = "com.microsoft"
 MIDDLE = 128  # the number that stands for zero in a token's quantised row
 TINY = 1e-9
+HIDDEN = -1e9  # a score that leaves no share of attention
 GELU = 32, 0.17 / 32  # the same after GELU, and the least scale: its values are never below -0.17
 ACTIVATIONS = {
     "gelu": ("Gelu", ORT),
@@ -94,6 +95,7 @@ class _Float32:
         add, table = self.graph.add, self._positions()
         width = table.shape[1]
         self.graph.constant("flat", np.array([-1, width]))
+        self._place_heads(width // self.shape.heads)
         placed = add("Gather", self.graph.constant("position_table", table), "positions")
         states = self.normed(add("Add", "words", placed), "embeddings.LayerNorm")
         outputs = [layer_output(number + 1) for number in range(self.shape.layers)]
@@ -105,15 +107,43 @@ class _Float32:
         """One layer on states (T, D)."""
         add = self.graph.add
         rows = self.rows(states)
-        heads = [add("Gather", self.product(rows, names[part]), "places") for part in ("query", "key", "value")]
-        mixed = add("MultiHeadAttention", *heads, "", "inside", domain=ORT, num_heads=self.shape.heads)
-        mixed = add("Gather", add("Reshape", mixed, "flat"), "back")
+        query, key, value = (
+            add("Gather", add("Reshape", self.product(rows, names[part]), "a_head"), self.seen)
+            for part in ("query", "key", "value")
+        )
+        scores = add("FusedMatMul", query, key, domain=ORT, transB=1, alpha=self.sharpness)
+        shares = add("Softmax", add("Add", scores, self.unseen), axis=-1)
+        mixed = add("Gather", add("Reshape", add("MatMul", shares, value), "a_head"), self.own)
+        mixed = add("Reshape", mixed, "flat")
         mixed = self.product(self.rows(mixed), names["mixed"])
         states = self.normed(add("Add", mixed, states), names["first_norm"])
         kind, domain = ACTIVATIONS[self.shape.activation]
         inner = add(kind, self.product(self.rows(states), names["inner"]), domain=domain)
         outer = self.product(self.activated_rows(inner), names["outer"])
         return self.normed(add("Add", outer, states), names["last_norm"], output)
+
+    def _place_heads(self, width: int) -> None:
+        """Where tokens find each other: a head's numbers are a row, so that fetching rows does all the transposing.
+
+        ``seen`` (B, H, S): the rows that each text's heads see; ``own`` (T, H): each token's rows of the outcome;
+        ``unseen`` (B, 1, 1, S): what hides the places without a token.
+        """
+        constant, add, heads = self.graph.constant, self.graph.add, self.shape.heads
+        constant("a_head", np.array([-1, width]))
+        constant("heads", np.int64(heads))
+        each = constant("each_head", np.arange(heads))
+        second = constant("second", np.array([1]))
+        first_row = add("Unsqueeze", add("Mul", "places", "heads"), second)
+        self.seen = add("Add", first_row, constant("each_head_down", np.arange(heads)[:, None]))
+        longest = add("Gather", add("Shape", "places"), constant("one", np.int64(1)))
+        text = add("Div", "back", longest)
+        place = add("Sub", "back", add("Mul", text, longest))
+        first_row = add("Add", add("Mul", add("Mul", text, "heads"), longest), place)
+        self.own = add("Add", add("Unsqueeze", first_row, second), add("Mul", each, longest))
+        empty = add("Sub", constant("full", np.float32(1)), add("Cast", "inside", to=TensorProto.FLOAT))
+        hidden = add("Mul", empty, constant("hidden", np.float32(HIDDEN)))
+        self.unseen = add("Unsqueeze", hidden, constant("between", np.array([1, 2])))
+        self.sharpness = width**-0.5
 
     def normed(self, states: str, name: str, output: str = "") -> str:
         factor = self.graph.constant(f"{name}.weight", self.weights[f"{name}.weight"])
