@@ -8,6 +8,7 @@ import random
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
@@ -136,6 +137,15 @@ def test_units_are_what_systemd_takes(packed: Packed, tmp_path: Path) -> None:
     unit.write_text(runnable.replace("User=tuneworks\n", ""), encoding="utf-8")
     done = subprocess.run([analyse, "verify", "--man=no", str(unit)], capture_output=True, text=True, check=False)
     assert not [line for line in done.stderr.splitlines() if unit.name in line], done.stderr
+
+
+def test_the_container_file_is_what_a_linter_takes(packed: Packed, tmp_path: Path) -> None:
+    with tarfile.open(packed.file) as tar:
+        tar.extractall(tmp_path, filter="data")
+    linter = Path(sysconfig.get_path("scripts")) / "hadolint"
+    asked = [linter, tmp_path / "tickets-pack" / "Containerfile"]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, ""), done.stdout + done.stderr
 
 
 @pytest.mark.long

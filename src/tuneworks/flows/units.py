@@ -57,9 +57,9 @@ FROM ${{BASE}}
 COPY . /pack
 RUN sh /pack/install.sh /opt/tuneworks \\
     && rm -rf /pack \\
-    && useradd --system --home-dir /opt/tuneworks tuneworks \\
+    && useradd --system --uid 10001 --home-dir /opt/tuneworks tuneworks \\
     && chown -R tuneworks: /opt/tuneworks/workspace
-USER tuneworks
+USER 10001
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["/opt/tuneworks/venv/bin/tuneworks", "--workspace", "/opt/tuneworks/workspace"]
 CMD ["serve"]
