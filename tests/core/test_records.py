@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import math
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, get_type_hints
 
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from tuneworks.core import answers, evaluation, types
 from tuneworks.core.records import from_json, from_plain, to_json, to_plain
 from tuneworks.core.text import Text
+from tuneworks.stores._bodies import body_of
 
 CALLABLE_INSIDE = {"Tally"}
 RECORDS = [
@@ -68,6 +70,14 @@ for kind in (*RECORDS, Text):
 def test_a_record_comes_back_equal_from_json(kind: type, data: st.DataObject) -> None:
     record = data.draw(records(kind))
     assert from_json(kind, to_json(record)) == record
+    assert from_json(kind, body_of(record)) == record
+
+
+@pytest.mark.parametrize("number", [math.inf, -math.inf, 1e-7, 1e308, 10**400])
+def test_no_number_is_lost_in_what_is_stored(number: float) -> None:
+    scores = {"a": number, "b": 1e308, "c": [number]}
+    assert json.loads(body_of(scores)) == json.loads(to_json(scores)) == scores
+    assert math.isnan(json.loads(body_of({"a": math.nan, "b": 1.0, "text": "late"}))["a"])
 
 
 @pytest.mark.parametrize("kind", RECORDS, ids=lambda kind: kind.__name__)

@@ -97,7 +97,7 @@ def test_a_canary_answers_its_share_and_a_key_always_gets_the_same_version(works
     assert (deployment.mode, deployment.policy.share) == ("canary", 0.3)
     keys = [f"order-{number}" for number in range(10_000)]
     asked = Counter(chosen(workspace, deployment, key) == deployment.challenger for key in keys)
-    assert asked[True] / len(keys) == pytest.approx(0.3, abs=0.01)
+    assert asked[True] / len(keys) == pytest.approx(0.3, abs=0.02)  # its standard deviation is 0.0046
     more = replace(deployment, policy=replace(deployment.policy, share=0.5))
     assert all(place(more, key) == place(deployment, key) for key in keys[:100])
     by_key = {key: predict(NAME, [ROWS[0]], keys=[key], workspace=workspace)[0].version_id for key in keys[:30]}

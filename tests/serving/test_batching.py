@@ -50,7 +50,7 @@ def working(workers: int = 1) -> Iterator[tuple[Hand, Batches]]:
         batches.close()
 
 
-def asked(batches: Batches, rows: Sequence[Any], deployment: str = "a", weight: int = 8) -> Future[Any]:
+def asked(batches: Batches, rows: Sequence[Any], deployment: str = "a", weight: int = 16) -> Future[Any]:
     request = Request(deployment, rows, [None] * len(rows), [weight] * len(rows))
     batches.submit(request)
     return request.done
@@ -164,6 +164,19 @@ def test_an_error_reaches_the_caller_whose_rows_are_wrong() -> None:
         assert right.result(10) == [2]
         with pytest.raises(InvalidInput, match="odd"):
             wrong.result(10)
+
+
+def test_what_is_left_of_a_request_that_failed_keeps_no_place_in_a_full_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batching, "MOST_REQUESTS", 2)
+    with working(workers=2) as (hand, batches):
+        until(lambda: batches._idle == 2)
+        wrong = asked(batches, ["odd", *range(200)])
+        until(lambda: len(hand.batches) == 2)  # both workers have a piece of it, the rest waits
+        asked(batches, [1])
+        with pytest.raises(Overloaded):
+            asked(batches, [2])
+        wrong.set_exception(InvalidInput(plain("odd"), plain("")))
+        asked(batches, [3])
 
 
 def test_closing_answers_what_waits_and_refuses_what_comes() -> None:

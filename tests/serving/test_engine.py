@@ -11,10 +11,13 @@ from pathlib import Path
 import numpy
 import pytest
 
+from tests.tiny import tiny_encoder
 from tuneworks.core.errors import InvalidInput, NotFound
 from tuneworks.core.types import Deployment, Served
 from tuneworks.core.wanted import Abandoned, while_wanted
 from tuneworks.core.workspace import Workspace
+from tuneworks.flows.deploy import deploy
+from tuneworks.flows.tune import tune
 from tuneworks.serving.engine import Engine, engine_of
 from tuneworks.testing.workspaces import NAME, deployed_workspace, sample_rows
 
@@ -116,8 +119,10 @@ def test_work_whose_caller_left_stops_at_its_next_step(workspace: Workspace, ser
     assert len(engine_of(workspace).answer(served, ROWS)[1]) == len(ROWS)
 
 
-def test_a_model_is_opened_whole_though_who_asked_first_has_left(workspace: Workspace, served: Served) -> None:
-    engine = Engine(workspace)
+def test_a_model_is_opened_whole_though_who_asked_first_has_left(workspace: Workspace, tmp_path: Path) -> None:
+    base = f"path:{tiny_encoder(tmp_path / 'encoder')}"
+    tune(NAME, name="encoder", target="topic", base=base, method="head", workspace=workspace)
+    served, engine = deploy("encoder", workspace=workspace).champion, Engine(workspace)
     with while_wanted(lambda: False):
         opened = engine.model(served)
         with pytest.raises(Abandoned):

@@ -7,12 +7,12 @@ import hashlib
 import os
 import re
 import secrets
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tuneworks.core.bound import Bound
 from tuneworks.core.text import Text
 
 ROLES = ("viewer", "labeller", "operator", "administrator")
@@ -125,14 +125,9 @@ def actor() -> str:
     return _acting.get() or f"{_user()}@localhost"
 
 
-@contextmanager
-def acting(who: str) -> Iterator[None]:
+def acting(who: str) -> Bound:
     """Whatever is changed inside the block was changed by ``who``."""
-    token = _acting.set(who)
-    try:
-        yield
-    finally:
-        _acting.reset(token)
+    return Bound(_acting, who)
 
 
 def token_in(folder: Path) -> str | None:

@@ -35,8 +35,12 @@ class Store(ABC):
         """
 
     @abstractmethod
-    def get(self, kind: type[R], id: str) -> R | None:
-        """The record, or ``None``."""
+    def get(self, kind: type[R], id: str, *, age: float = 0.0) -> R | None:
+        """The record, or ``None``.
+
+        ``age``: how many seconds ago it may have been read, so that what others wrote since goes unseen; what was
+        written through this store never does.
+        """
 
     @abstractmethod
     def revision(self, kind: type, id: str) -> int:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
+
+from tuneworks.core.bound import Bound
 
 _request: ContextVar[str | None] = ContextVar("request", default=None)
 
@@ -20,11 +20,6 @@ def new_request_id() -> str:
     return f"req-{secrets.token_hex(8)}"
 
 
-@contextmanager
-def working_for(id: str) -> Iterator[None]:
+def working_for(id: str) -> Bound:
     """Whatever is done inside the block is done for that request."""
-    token = _request.set(id)
-    try:
-        yield
-    finally:
-        _request.reset(token)
+    return Bound(_request, id)

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import locale
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+
+from tuneworks.core.bound import Bound
 
 LANGUAGES = ("en", "zh")
 _chosen: ContextVar[str | None] = ContextVar("language", default=None)
@@ -47,14 +47,9 @@ def set_language(code: str | None) -> None:
     _chosen.set(_normal(code) if code else None)
 
 
-@contextmanager
-def language(code: str) -> Iterator[None]:
+def language(code: str) -> Bound:
     """Speak one language for the length of a ``with`` block."""
-    token = _chosen.set(_normal(code))
-    try:
-        yield
-    finally:
-        _chosen.reset(token)
+    return Bound(_chosen, _normal(code))
 
 
 def _from_environment() -> str:

@@ -41,9 +41,9 @@ def version_of(workspace: Workspace, reference: str) -> ModelVersion:
     return found
 
 
-def deployment_of(workspace: Workspace, name: str) -> Deployment:
-    """The deployment of that name."""
-    deployment = workspace.store.get(Deployment, name)
+def deployment_of(workspace: Workspace, name: str, *, age: float = 0.0) -> Deployment:
+    """The deployment of that name, as other processes left it at most ``age`` seconds ago."""
+    deployment = workspace.store.get(Deployment, name, age=age)
     if deployment is None:
         raise unknown("deployment", "部署", name, (known.id for known in workspace.store.find(Deployment)))
     return deployment

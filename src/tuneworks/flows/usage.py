@@ -53,8 +53,13 @@ class UsageMeter:
         id = f"{caller.key_id}/{spent.deployment}/{hour}"
         with self._turn:
             usage = self._pending.get(id) or Usage(id, caller.key_id, caller.name, spent.deployment, hour, hour[:7])
-            self._pending[id] = replace(
-                usage,
+            self._pending[id] = Usage(
+                id,
+                usage.key_id,
+                usage.name,
+                usage.deployment,
+                hour,
+                usage.month,
                 requests=usage.requests + requests,
                 refused=usage.refused + refused,
                 rows=usage.rows + spent.rows,

@@ -72,7 +72,13 @@ def create_app(workspace: Workspace, *, hosts: Collection[str] = (), proxies: Co
     Its documentation is ``/openapi.json`` alone, since pages of it would load from the internet.
     """
     app = FastAPI(
-        title="Tuneworks", version=__version__, description=ABOUT, docs_url=None, redoc_url=None, lifespan=_lifespan
+        title="Tuneworks",
+        version=__version__,
+        description=ABOUT,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=_lifespan,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # requests are watched and traced by our own
     )
     app.state.workspace = workspace
     app.state.stopping = False

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from urllib.parse import parse_qs
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tuneworks.core.text import LANGUAGES, current_language, language
+from tuneworks.core.text import LANGUAGES, language
 
 
 class SpeakTheirLanguage:
@@ -16,27 +17,29 @@ class SpeakTheirLanguage:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        with language(chosen_language(scope)):
+        chosen = chosen_language(scope) if scope["type"] == "http" else None
+        with language(chosen) if chosen else nullcontext():
             await self.app(scope, receive, send)
 
 
-def chosen_language(scope: Scope) -> str:
-    """``en`` or ``zh``; of several accepted languages the one with the highest weight, the first of equals."""
+def chosen_language(scope: Scope) -> str | None:
+    """``en``, ``zh`` or nothing; of several accepted languages the one with the highest weight, the first of equals."""
     query = scope.get("query_string", b"")
     asked = parse_qs(query.decode("latin-1")).get("lang", [""])[0].lower() if query else ""
     if asked[:2] in LANGUAGES:
         return asked
-    accepted = [_weighed(part) for part in header(scope, b"accept-language").split(",")]
+    given = header(scope, b"accept-language")
+    accepted = [_weighed(part) for part in given.split(",")] if given else []
     known = [(weight, code) for weight, code in accepted if weight > 0 and code[:2] in LANGUAGES]
-    return max(known, key=lambda pair: pair[0])[1] if known else current_language()
+    return max(known, key=lambda pair: pair[0])[1] if known else None
 
 
 def header(scope: Scope, name: bytes) -> str:
     """The first value of a header, or an empty text."""
-    return next((value.decode("latin-1") for key, value in scope["headers"] if key == name), "")
+    for key, value in scope["headers"]:
+        if key == name:
+            return str(value, "latin-1")
+    return ""
 
 
 def _weighed(part: str) -> tuple[float, str]:

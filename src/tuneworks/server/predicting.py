@@ -117,6 +117,8 @@ async def awaited(waiting: Future[Answered], scope: Scope, seconds: float | None
     """What will be answered, called off when the caller leaves (``None``) or after so many seconds (``TooLate``)."""
     when_left(scope, waiting.cancel)
     try:
+        if seconds is None:
+            return await asyncio.wrap_future(waiting)
         async with asyncio.timeout(seconds):
             return await asyncio.wrap_future(waiting)
     except TimeoutError:

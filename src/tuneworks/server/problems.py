@@ -8,22 +8,23 @@ import traceback
 from http import HTTPStatus
 from typing import Any
 
+import msgspec
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from pydantic import TypeAdapter
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from tuneworks.core.errors import InvalidInput, NotFound, TuneworksError, Unauthenticated
-from tuneworks.core.records import to_plain
 from tuneworks.core.requests import new_request_id, request_id, working_for
-from tuneworks.core.text import Text, language
+from tuneworks.core.text import Text, current_language, language
 from tuneworks.server.bodies import Problem
 from tuneworks.server.languages import chosen_language
 from tuneworks.server.limits import most_bytes
 
 MEDIA_TYPE = "application/problem+json"
+ENCODE = msgspec.json.Encoder().encode
 MOST_ERRORS = 20
 TITLES = {
     "InvalidInput": Text("The request cannot be used as given", "请求内容无法使用"),
@@ -87,13 +88,13 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _bug)
 
 
-def problem(status: int, code: str, detail: Text, hint: Text, errors: tuple[dict[str, str], ...] = ()) -> JSONResponse:
+def problem(status: int, code: str, detail: Text, hint: Text, errors: tuple[dict[str, str], ...] = ()) -> Response:
     """A problem in the language of the request."""
     title = str(TITLES.get(code, Text(HTTPStatus(status).phrase, HTTPStatus(status).phrase)))
     made = Problem(
         f"urn:tuneworks:error:{code}", title, status, str(detail), code, str(hint), errors, request_id() or ""
     )
-    return JSONResponse(to_plain(made), status_code=status, media_type=MEDIA_TYPE)
+    return Response(ENCODE(made), status_code=status, media_type=MEDIA_TYPE)
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -107,7 +108,7 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
-def answer_to(error: TuneworksError) -> JSONResponse:
+def answer_to(error: TuneworksError) -> Response:
     """The problem that an error is, with the headers that go with its status."""
     made = problem(error.http_status, error.code, error.problem, error.fix, getattr(error, "errors", ()))
     if isinstance(error, Unauthenticated):
@@ -181,7 +182,7 @@ async def http_problem(request: Request, error: Any) -> Response:
 async def _bug(request: Request, error: Exception) -> Response:
     traceback.print_exception(error, file=sys.stderr)
     id = request.scope.get("state", {}).get("request_id") or new_request_id()
-    with language(chosen_language(request.scope)), working_for(id):
+    with language(chosen_language(request.scope) or current_language()), working_for(id):
         made = problem(
             500,
             "InternalError",
@@ -197,7 +198,7 @@ async def _bug(request: Request, error: Exception) -> Response:
     return made
 
 
-def _not_json(reason: str) -> JSONResponse:
+def _not_json(reason: str) -> Response:
     return problem(
         400,
         "InvalidInput",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import signal
 import socket
 import ssl
+import sys
 from collections.abc import Callable
 
 import uvloop
@@ -22,6 +24,8 @@ from tuneworks.server.exposure import LOOPBACK_ALONE, Exposure
 from tuneworks.server.listening import Listening
 from tuneworks.server.ports import bound
 
+SWITCH_SECONDS = 0.0005  # a worker comes back from native code many times a batch: so soon the port makes way for it
+OBJECTS_BETWEEN_COLLECTIONS = 50_000
 JOINED = Text(
     "Another server of this workspace listens there too; each answers a part of the requests.",
     "本工作区的另一个服务也在监听该端口；两者各自响应一部分请求。",
@@ -53,7 +57,7 @@ def serve(
         named = f"[{host}]" if ":" in host else host
         url = f"{'https' if tls else 'http'}://{named}:{port_held.number}"
         app = create_app(workspace, hosts=exposed.hosts, proxies=exposed.proxies)
-        gc.freeze()  # what is loaded now stays: the collector need not look at it again and again
+        _suit_many_threads()
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_until_told(app, port_held.listener, tls, lambda: ready(url) if ready else None))
     tell(listener, "stopped", Text("The server has stopped.", "服务已停止。"))
@@ -79,6 +83,14 @@ async def _until_told(
         ready()
         await told.wait()
         await listening.drain()
+
+
+def _suit_many_threads() -> None:
+    """Have the workers share the cores with the port: nothing spins, and nobody holds the interpreter for long."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # a worker a core is enough
+    sys.setswitchinterval(SWITCH_SECONDS)
+    gc.freeze()  # what is loaded now stays: the collector need not look at it again and again
+    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
 
 
 def _renew(workspace: Workspace, listener: Listener) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -238,6 +239,7 @@ def _token(scope: Scope) -> str:
     return given[0][len(BEARER) :]
 
 
+@lru_cache(maxsize=64)
 def _host_of(url: str) -> str:
     try:
         return (urlsplit(url).hostname or "").rstrip(".")

@@ -47,6 +47,8 @@ class WatchRequests:
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
         route, method = route_of(scope), scope["method"]
         observe(HTTP_SECONDS, seconds, method, route, str(status))
+        if not self._journal.is_on:
+            return
         state = scope.get("state", {})
         caller = state.get("caller")
         said: dict[str, Any] = {

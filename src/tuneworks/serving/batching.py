@@ -20,7 +20,7 @@ from tuneworks.core.clock import new_id
 from tuneworks.core.errors import Overloaded, Unavailable
 from tuneworks.core.text import Text
 
-BATCH_TOKENS = 256
+BATCH_TOKENS = 512
 LEAST_TOKENS = 64
 MOST_REQUESTS = 512
 MOST_TOKENS = 65_536
@@ -93,7 +93,7 @@ class Batches:
     ) -> None:
         self._answer, self._finish = answer, finish
         self._lines: OrderedDict[str, deque[Request]] = OrderedDict()
-        self._waiting = self._tokens = self._idle = 0
+        self._waiting = self._tokens = self._idle = self._unwanted = 0
         self._seconds_a_token = 0.0
         self._changed = threading.Condition()
         self._closed = False
@@ -110,7 +110,7 @@ class Batches:
         with self._changed:
             if self._closed:
                 raise _closed()
-            if self._is_full(weight):
+            if self._unwanted and self._is_full(weight):
                 self._forget_unwanted()
             if self._is_full(weight):
                 raise _overloaded(self._waiting, self._retry_seconds())
@@ -118,6 +118,7 @@ class Batches:
             self._waiting += 1
             self._tokens += weight
             self._changed.notify()
+        request.done.add_done_callback(self._note_unwanted)
 
     def waiting(self) -> dict[tuple[str, ...], float]:
         """How many requests wait in each line."""
@@ -135,7 +136,14 @@ class Batches:
     def _is_full(self, weight: int) -> bool:
         return self._waiting >= MOST_REQUESTS or (self._waiting > 0 and self._tokens + weight > MOST_TOKENS)
 
+    def _note_unwanted(self, done: Future[Any]) -> None:
+        """Nobody waits for the rest of a request; whether any of it is in a line is looked at where room is needed."""
+        if done.cancelled() or done.exception():
+            with self._changed:
+                self._unwanted += 1
+
     def _forget_unwanted(self) -> None:
+        self._unwanted = 0
         for deployment, line in list(self._lines.items()):
             wanted = deque(request for request in line if not request.done.done())
             for request in line:

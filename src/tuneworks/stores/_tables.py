@@ -10,8 +10,8 @@ import sqlalchemy as sa
 
 from tuneworks.core import access, types
 from tuneworks.core.batch_jobs import BatchJob
-from tuneworks.core.records import to_json
 from tuneworks.core.replies import Reply
+from tuneworks.stores._bodies import body_of
 
 SEARCHED: Mapping[type, Mapping[str, type]] = {
     types.DatasetName: {"dataset_id": sa.String},
@@ -73,4 +73,4 @@ TABLES = _tables()
 def row_of(record: Any) -> dict[str, Any]:
     """A record's row: its id, its JSON and its searched columns."""
     searched = {name: getattr(record, name) for name in SEARCHED[type(record)]}
-    return {"id": record.id, "body": to_json(record), **searched}
+    return {"id": record.id, "body": body_of(record), **searched}

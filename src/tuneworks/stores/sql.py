@@ -23,6 +23,7 @@ from tuneworks.stores import _audit, _copies
 from tuneworks.stores._encryption import ENCRYPTED, Cipher
 from tuneworks.stores._errors import changed, not_a_store, plain_errors
 from tuneworks.stores._migrating import bring_to_head
+from tuneworks.stores._recent import Recent
 from tuneworks.stores._tables import SEARCHED, TABLES, row_of
 
 R = TypeVar("R")
@@ -42,6 +43,7 @@ class SqlStore(Store):
         self._engine = _engine(self._url)
         self._writer = self._engine.execution_options(tuneworks_writes=True)
         self._turn = threading.Lock()
+        self._recent = Recent()
         self._cipher = Cipher.from_environment()
         try:
             with plain_errors(self._url):
@@ -64,11 +66,17 @@ class SqlStore(Store):
                     raise changed(record)
                 if _audit.is_audited(type(record)):
                     _audit.note(connection, before, record)
+        self._recent.forget()
 
-    def get(self, kind: type[R], id: str) -> R | None:
-        """The record, or ``None``."""
-        with self._reading() as connection:
-            return self._read(connection, kind, id)
+    def get(self, kind: type[R], id: str, *, age: float = 0.0) -> R | None:
+        """The record, or ``None``; as it was at most ``age`` seconds ago, or since this store wrote."""
+
+        def read() -> R | None:
+            with self._reading() as connection:
+                return self._read(connection, kind, id)
+
+        found: R | None = self._recent.get((kind, id), age, read) if age > 0 else read()
+        return found
 
     def revision(self, kind: type, id: str) -> int:
         """The record's revision, 0 where there is none."""
@@ -120,7 +128,8 @@ class SqlStore(Store):
             removed = connection.execute(sa.delete(table).where(table.c.id == id)).rowcount > 0
             if before is not None:
                 _audit.note(connection, before, None)
-            return removed
+        self._recent.forget()
+        return removed
 
     def renew(self) -> int:
         """Encrypt with the newest key what is not; how many records that were."""
@@ -137,7 +146,9 @@ class SqlStore(Store):
     def copy_in(self, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> int:
         """Write another store's rows into this one, which holds none, all or nothing; how many there were."""
         with self._writing() as connection:
-            return _copies.write_rows(connection, rows, shared=self.shared)
+            written = _copies.write_rows(connection, rows, shared=self.shared)
+        self._recent.forget()
+        return written
 
     def faults(self) -> list[Text]:
         """What SQLite finds wrong with its own pages; that the store can be written to is tried."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import multiprocessing
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -78,6 +79,26 @@ def check_changes_are_noted_in_a_chain(make_store: MakeStore, folder: Path) -> N
     assert first_break(entries) is None
     assert first_break([*entries[:1], *entries[2:]]) is not None
     store.close()
+
+
+def check_what_was_read_a_moment_ago_is_never_older_than_asked(make_store: MakeStore, folder: Path) -> None:
+    """With an age, another's write is seen after it at the latest, and one's own at once."""
+    store, other = make_store(folder), make_store(folder)
+    first, second, third = (DatasetName("n", dataset, MADE) for dataset in "abc")
+    assert store.get(DatasetName, "n", age=60.0) is None
+    other.put(first)
+    assert store.get(DatasetName, "n", age=60.0) == first
+    other.put(second)
+    assert store.get(DatasetName, "n", age=60.0) == first
+    assert store.get(DatasetName, "n") == second
+    time.sleep(0.02)
+    assert store.get(DatasetName, "n", age=0.01) == second
+    store.put(third)
+    assert store.get(DatasetName, "n", age=60.0) == third
+    store.remove(DatasetName, "n")
+    assert store.get(DatasetName, "n", age=60.0) is None
+    store.close()
+    other.close()
 
 
 def check_revisions_count_writes(make_store: MakeStore, folder: Path) -> None:
