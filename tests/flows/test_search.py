@@ -161,6 +161,12 @@ def test_progress_tells_the_best_so_far_and_the_time_left(workspace: Workspace) 
     assert all("目前最佳" in text.zh for text in said)
 
 
+def test_no_trial_is_thought_of_once_time_is_up(workspace: Workspace) -> None:
+    began = time.monotonic()
+    assert len(quick(workspace, trials=100_000, minutes=0.1, seeds=1).trials) < 1_000
+    assert time.monotonic() - began < 15
+
+
 @pytest.mark.long
 def test_a_budget_holds(workspace: Workspace) -> None:
     minutes, began = 0.5, time.monotonic()

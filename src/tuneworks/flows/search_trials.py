@@ -19,10 +19,17 @@ KIND = "trial"
 MEASURED = "measured"
 
 
-def stored_trials(workspace: Workspace, search: Run, spaces: Mapping[str, Space]) -> list[Trial]:
-    """All trials of a search in the order they began, those that repeat its best one included."""
+def stored_trials(
+    workspace: Workspace, search: Run, spaces: Mapping[str, Space], ended: dict[str, Trial]
+) -> list[Trial]:
+    """All trials of a search in the order they began, those that repeat its best one included.
+
+    ``ended``: those that came to their end, by run; they are read once, and noted there.
+    """
     runs = workspace.store.find(Run, kind=KIND, parent_id=search.id)
-    return [_trial(workspace, run, number, spaces) for number, run in enumerate(runs)]
+    trials = [ended.get(run.id) or _trial(workspace, run, number, spaces) for number, run in enumerate(runs)]
+    ended.update({trial.run_id: trial for trial in trials if trial.outcome != "unfinished"})
+    return trials
 
 
 def begin(workspace: Workspace, search: Run, config: RunConfig) -> Run:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -52,6 +52,8 @@ class Searching:
         self._sampling = Sampling(self.spaces, whole_numbers(self.spaces, self.config.recipe), self.config.recipe.seed)
         self._turn = threading.RLock()
         self._foretold = 0.0
+        self._time_is_up = False
+        self._ended: dict[str, Trial] = {}
         self._free: SimpleQueue[Try] = SimpleQueue()
         for hand in self.hands:
             self._free.put(hand)
@@ -62,18 +64,13 @@ class Searching:
 
     def stored(self) -> list[Trial]:
         """The trials as they are stored, numbered without those that repeat the best one."""
-        every = stored_trials(self.workspace, self.run, self.spaces)
+        every = stored_trials(self.workspace, self.run, self.spaces, self._ended)
         own = [trial for trial in every if trial.seed == self.config.recipe.seed]
         return [replace(trial, number=number) for number, trial in enumerate(own)]
 
     def all_trials(self) -> list[Trial]:
         """Do all trials that are still to do; every finished one is kept whatever happens."""
-        known = self.stored()
-        numbers = [self._known_again(trial) for trial in known]
-        cut_off = [(t, n) for t, n in zip(known, numbers, strict=True) if t.outcome == "unfinished"]
-        work: list[Callable[[], None]] = [partial(self._once_more, trial, number) for trial, number in cut_off]
-        work += [self._next] * (self.config.search.trials - len(known))
-        self._share_out(work)
+        self._share_out(self._work())
         done = self.stored()
         if not any(trial.outcome == "measured" for trial in done):
             raise self._over_budget()
@@ -81,7 +78,7 @@ class Searching:
 
     def repeated(self, best: Trial) -> list[float]:
         """What the best recipe measures with one seed after another, as many as come to their end in time."""
-        every = stored_trials(self.workspace, self.run, self.spaces)
+        every = stored_trials(self.workspace, self.run, self.spaces, self._ended)
         scores = [best.score]
         for seed in range(best.seed + 1, best.seed + self.config.search.seeds):
             done = [t.score for t in every if (t.seed, t.values, t.outcome) == (seed, best.values, "measured")]
@@ -92,7 +89,19 @@ class Searching:
 
     # -- trials ---------------------------------------------------------------------------------------
 
-    def _share_out(self, work: Sequence[Callable[[], None]]) -> None:
+    def _work(self) -> Iterator[Callable[[], None]]:
+        """What is still to do: the trials that were cut off, then new ones while there is time."""
+        known = self.stored()
+        numbers = [self._known_again(trial) for trial in known]
+        for trial, number in zip(known, numbers, strict=True):
+            if trial.outcome == "unfinished":
+                yield partial(self._once_more, trial, number)
+        for _ in range(self.config.search.trials - len(known)):
+            if self._time_is_up:
+                return
+            yield self._next
+
+    def _share_out(self, work: Iterator[Callable[[], None]]) -> None:
         """Let the hands do the work, at most one piece each at a time; the first error ends it."""
         if len(self.hands) == 1:
             for one in work:
@@ -114,6 +123,7 @@ class Searching:
         with self._turn:
             known = self.stored()
             if self._seconds_for_trials(known) <= _longest(known) * SHARES[0]:
+                self._time_is_up = True
                 return
             proposal = self._sampling.ask(None if known else self._as_it_stands())
             run = search_trials.begin(self.workspace, self.run, with_values(self.config, proposal.values))

@@ -22,8 +22,8 @@ try:
 except ModuleNotFoundError as error:
     raise missing_extra("optuna") from error
 
-REDUCTION = 4  # of so many trials one goes on at each share of its training
-SHARES = (1 / 16, 1 / 4)
+REDUCTION = 3  # of so many trials one goes on at each share of its training
+SHARES = (1 / 12, 1 / 4)
 FIRST_AT_RANDOM = 10
 FEWEST_TO_WEIGH = 6
 
