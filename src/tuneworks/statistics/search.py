@@ -23,7 +23,7 @@ except ModuleNotFoundError as error:
     raise missing_extra("optuna") from error
 
 REDUCTION = 3  # of so many trials one goes on at each share of its training
-SHARES = (1 / 12, 1 / 4)
+SHARES = (1 / 9, 1 / 3)
 FIRST_AT_RANDOM = 10
 FEWEST_TO_WEIGH = 6
 
