@@ -43,7 +43,12 @@ def workspace(tmp_path: Path):
 
 def searched(workspace: Workspace, base: str, dataset: str = NAME, **asked: Any) -> SearchResult:
     """A search for the learning rate of an encoder that begins from nothing."""
-    settings = {"recipe.epochs": EPOCHS, "recipe.batch_tokens": 128, "recipe.options.start_from_linear": False}
+    settings = {
+        "recipe.epochs": EPOCHS,
+        "recipe.batch_tokens": 128,
+        "recipe.options.patience": EPOCHS,  # what ends a trial early is the search
+        "recipe.options.start_from_linear": False,
+    }
     space = {RATE: "log(1e-6, 1e-1)"}
     words = {"target": "topic", "base": base, "method": "full", "space": space, "settings": settings, "workers": 0}
     return search(dataset, workspace=workspace, **{**words, **asked})
