@@ -53,6 +53,7 @@ def killed_runs_end_alike(workspace: Workspace, config: RunConfig, kills: int, s
         assert told.count("finished") == 1
         assert workspace.store.find(Lease) == []
         assert not (workspace.checkpoints / run.id).exists()
+        assert list(workspace.working.iterdir()) == []
         resumed += told.count("resumed")
     print(f"{done} kills, {resumed} times gone on from a checkpoint")
     assert resumed > 0

@@ -75,7 +75,14 @@ def test_however_an_encoder_was_tuned_its_graph_gives_the_same_scores(workspace:
     assert np.allclose(expected, scores, atol=1e-4 if graph == GRAPHS["float32"] else 0.05)
     found = {way.form: way for way in ways(engine_of(workspace).model(own).model, "onnx")}
     assert set(found) == set(GRAPHS)
-    exact = choose(engine_of(workspace).model(own), [found["float32"]], own="torch", rows=ROWS, asked=True)
+    exact = choose(
+        engine_of(workspace).model(own),
+        [found["float32"]],
+        own="torch",
+        rows=ROWS,
+        asked=True,
+        within=workspace.working,
+    )
     assert exact.taken.agreement == 1.0
     assert exact.taken.largest < 1e-4
 
@@ -139,7 +146,7 @@ def test_what_answers_otherwise_is_not_taken_however_fast(workspace: Workspace, 
     shape = shape_of(json.loads((folder / "config.json").read_text()))
     graph = drawn(shape, Weights(folder / WEIGHTS_FILE), int8=False)
     foreign = Way("onnx", "float32", {GRAPHS["float32"]: graph})
-    made = choose(loaded, [foreign], own="torch", rows=ROWS, asked=True)
+    made = choose(loaded, [foreign], own="torch", rows=ROWS, asked=True, within=workspace.working)
     assert not made.measured[1].is_faithful
     assert made.files == {}
     assert made.taken.runtime == "torch"

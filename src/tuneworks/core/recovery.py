@@ -1,4 +1,4 @@
-"""What a process left that is gone: its runs as interrupted, ends it had not told of, files half written."""
+"""What a process left that is gone: runs it did, ends it had not told of, files half written, its working folders."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from tuneworks.core.lifecycle import AT_WORK, FINISHED, LEASE, end, go_on
 from tuneworks.core.processes import exists, is_alive
 from tuneworks.core.text import Text
 from tuneworks.core.types import Event, Lease, Run
+from tuneworks.core.working import sweep
 from tuneworks.core.workspace import Workspace
 
 LEFTOVER_AFTER_SECONDS = 600
@@ -31,6 +32,7 @@ def recover(workspace: Workspace) -> list[Run]:
     ]
     for lease in workspace.store.find(Lease):
         _tell_end(workspace, lease)
+    sweep(workspace.working)
     for leftover in _leftovers(workspace):
         shutil.rmtree(leftover, ignore_errors=True) if leftover.is_dir() else leftover.unlink(missing_ok=True)
     return [run for run in gone if run]

@@ -10,7 +10,8 @@
     ├── figures/      what servers counted, one file a process
     ├── files/        what people put there to be answered as jobs over HTTP
     ├── models/       model folders, materialised from blobs
-    └── reports/      HTML and JSON reports, one folder a version
+    ├── reports/      HTML and JSON reports, one folder a version
+    └── working/      folders of the processes that tune now, locked by them
 
 Several machines share a workspace whose records are in PostgreSQL (``postgresql://...`` instead of a folder) and whose
 blobs are in a bucket (``TUNEWORKS_BLOBS=s3://BUCKET/PREFIX``); each has a folder of its own for the rest.
@@ -85,6 +86,10 @@ class Workspace:
     @property
     def models(self) -> Path:
         return self.root / "models"
+
+    @property
+    def working(self) -> Path:
+        return self.root / "working"
 
     @property
     def reports(self) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -17,6 +16,7 @@ from tuneworks.core.files import sha256_of_bytes, sha256_of_file, write_atomical
 from tuneworks.core.records import to_plain
 from tuneworks.core.text import Text
 from tuneworks.core.types import Output, Recipe
+from tuneworks.core.working import working_folder
 from tuneworks.core.workspace import Workspace
 from tuneworks.flows.base_options import BASE_OPTIONS
 from tuneworks.flows.default_bases import is_pretrained, pretrained, weightless_bases
@@ -116,8 +116,8 @@ def _weights(workspace: Workspace, plan: Plan, recipe: Recipe, listener: Listene
     """The SHA-256 of every file of a recipe's pretrained bases."""
     uses = uses_of(recipe, plan.data.spec, plan.data.task.output(plan.data.spec))
     weighty = [use for use in uses if is_pretrained(use.address)]
-    with tempfile.TemporaryDirectory() as folder:
-        files = base_files(weighty, plan.data, recipe, folder=Path(folder), cache=workspace.cache, listener=listener)
+    with working_folder(workspace.working) as folder:
+        files = base_files(weighty, plan.data, recipe, folder=folder, cache=workspace.cache, listener=listener)
         return {name: sha256_of_file(path) for name, path in files.items()}
 
 
@@ -132,6 +132,6 @@ def _read_or_make(path: Path, make: Callable[[], Any]) -> Any:
 
 def _fitted_scores(workspace: Workspace, plan: Plan, recipe: Recipe, listener: Listener, name: Text) -> Any:
     tell(listener, "baseline", Text(f"Fitting the baseline: {name.en}", f"拟合基线：{name.zh}"))
-    with tempfile.TemporaryDirectory() as folder:
-        fitted = fit(plan.data, recipe, folder=Path(folder), cache=workspace.cache, listener=listener)
+    with working_folder(workspace.working) as folder:
+        fitted = fit(plan.data, recipe, folder=folder, cache=workspace.cache, listener=listener)
         return run(fitted.open(plan.data.spec), plan.data.test, workspace.cache, listener)

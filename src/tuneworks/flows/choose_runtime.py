@@ -61,13 +61,13 @@ def _measured(
 ) -> Served:
     version, own = tuned.version, runtime_of(tuned.version.bases)
     rows = _held_out(workspace, tuned)
-    choice = choose(tuned, found, own=own, rows=rows, asked=runtime is not None)
+    choice = choose(tuned, found, own=own, rows=rows, asked=runtime is not None, within=workspace.working)
     for measured in choice.measured:
         tell(listener, "runtime", _told(measured))
     if runtime is not None and not choice.files:
         raise _unfaithful(version, choice)
     _report(workspace, version, choice)
-    blobs = store_parts(workspace, signer()(choice.files)) if choice.files else {}
+    blobs = store_parts(workspace, signer(workspace.working)(choice.files)) if choice.files else {}
     return Served(version.id, choice.taken.runtime, blobs, choice.taken.fidelity if blobs else {})
 
 

@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 import tarfile
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version as version_of_package
@@ -19,6 +18,7 @@ from tuneworks.core.files import sha256_of_file, whole_file
 from tuneworks.core.records import to_json
 from tuneworks.core.text import Text
 from tuneworks.core.types import Deployment, ModelVersion
+from tuneworks.core.working import working_folder
 from tuneworks.core.workspace import Workspace
 from tuneworks.flows.backup import backup
 from tuneworks.flows.packed import CARD, SUMS, WORKSPACE, PackCard, here
@@ -62,8 +62,8 @@ def pack(
             Text("Choose another name; nothing is overwritten.", "请换一个文件名；不会覆盖已有文件。"),
         )
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place) / f"{chosen.id}-pack"
+    with working_folder(workspace.working) as place:
+        folder = place / f"{chosen.id}-pack"
         (folder / "wheels").mkdir(parents=True)
         version = _copied(workspace, chosen, folder / WORKSPACE)
         modules = _modules(workspace, chosen)
@@ -81,7 +81,7 @@ def _copied(workspace: Workspace, deployment: Deployment, file: Path) -> ModelVe
     version = workspace.store.get(ModelVersion, deployment.champion.version_id)
     assert version is not None
     alone = replace(deployment, challenger=None, mode="champion", previous=())
-    with tempfile.TemporaryDirectory() as place, Workspace.alone(Path(place) / "workspace") as small:
+    with working_folder(workspace.working) as place, Workspace.alone(place / "workspace") as small:
         for id in {*version.parts.values(), *deployment.champion.compiled.values()}:
             small.blobs.write(workspace.blobs.local(id))
         small.store.put(version, alone)

@@ -9,7 +9,6 @@ import json
 import resource
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -22,6 +21,7 @@ from tuneworks.core.errors import TuneworksError, Unavailable
 from tuneworks.core.records import from_json, from_plain, to_json, to_plain
 from tuneworks.core.text import Text
 from tuneworks.core.types import RunConfig, Score
+from tuneworks.core.working import working_folder
 from tuneworks.core.workspace import Workspace
 from tuneworks.flows.fitting import Fitted, fit
 from tuneworks.flows.held_out import run, validated
@@ -86,30 +86,30 @@ def tries(workspace: Workspace, config: RunConfig, began: float) -> Iterator[Try
     random = np.random.default_rng(plan.config.recipe.seed)
     order = random.permutation(len(plan.data.train)).tolist()
     rows = min(FIRST_ROWS, len(order))
-    _try(plan, order, rows)
+    _try(plan, order, rows, workspace.working)
     cold = time.monotonic() - began
-    made = _try(plan, order, rows)
+    made = _try(plan, order, rows, workspace.working)
     once = max(0.0, cold - made.seconds)
     yield replace(made, seconds=made.seconds + once)
     enough = max(ENOUGH_SECONDS, TIMES * made.seconds)
     while rows < len(order) and made.seconds < enough:
         rows = min(round(rows * GROWTH), len(order))
-        made = _try(plan, order, rows)
+        made = _try(plan, order, rows, workspace.working)
         yield replace(made, seconds=made.seconds + once)
 
 
-def _try(plan: Plan, order: list[int], rows: int) -> Try:
+def _try(plan: Plan, order: list[int], rows: int, place: Path) -> Try:
     """One fit on the first of the shuffled rows, with fresh caches, answered for the share to be tested, and kept."""
     data, share = plan.data, rows / len(order)
     validation = data.validation.take(range(_part(share, len(data.validation), FEWEST_VALIDATION)))
     answered = _part(share, len(data.test), 1)
     small = replace(data, train=data.train.take(sorted(order[:rows])), validation=validation)
-    with tempfile.TemporaryDirectory(prefix="tuneworks-") as place:
-        folder, cache = Path(place) / "parts", Path(place) / "cache"
+    with working_folder(place) as folder:
+        parts, cache = folder / "parts", folder / "cache"
         began = time.monotonic()
-        fitted = validated(fit(small, plan.config.recipe, folder=folder, cache=cache), small, cache)
+        fitted = validated(fit(small, plan.config.recipe, folder=parts, cache=cache), small, cache)
         run(fitted.open(data.spec), _others(data.train, order, rows, answered), cache)
-        with Workspace.open(Path(place) / "kept") as kept:
+        with Workspace.alone(folder / "kept") as kept:
             store_parts(kept, fitted.files)
         seconds = time.monotonic() - began
         disk = _megabytes_of(cache, fitted)

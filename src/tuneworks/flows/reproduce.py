@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from tuneworks.core.events import Listener, advance, silent
 from tuneworks.core.files import sha256_of_bytes, sha256_of_file
 from tuneworks.core.text import Text
 from tuneworks.core.types import ModelVersion, Run, RunConfig
+from tuneworks.core.working import working_folder
 from tuneworks.core.workspace import Workspace
 from tuneworks.flows.ladder import FILE as LADDER
 from tuneworks.flows.making import CARD, HISTORY, make
@@ -65,8 +65,8 @@ def reproduce(run: str, *, workspace: Workspace | None = None, listener: Listene
     found = run_of(workspace, run)
     version = _version_of(workspace, found)
     plan = plan_run(workspace, _config_of(found, version), listener)
-    with tempfile.TemporaryDirectory(prefix="tuneworks-") as folder:
-        made = make(workspace, found, plan, Path(folder), listener)
+    with working_folder(workspace.working) as folder:
+        made = make(workspace, found, plan, folder, listener)
         hashes = {name: _hash(part) for name, part in made.files.items() if name not in NOT_COMPARED}
     stored = {name: hash for name, hash in version.parts.items() if name not in NOT_COMPARED}
     parts = tuple(Part(name, stored.get(name), hashes.get(name)) for name in sorted({*stored, *hashes}))

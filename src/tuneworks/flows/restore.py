@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from tuneworks.core.errors import Conflict, Unavailable, UnreadableFile
 from tuneworks.core.events import Listener, advance, silent
 from tuneworks.core.files import write_atomically
 from tuneworks.core.text import Text
+from tuneworks.core.working import working_folder
 from tuneworks.core.workspace import Workspace
 from tuneworks.flows.archives import FOLDERS, RECORDS, Contents, members, verified
 
@@ -40,8 +40,8 @@ def restore(file: str | Path, *, workspace: Workspace | None = None, listener: L
     contents = verified(path)
     _must_be_empty(workspace, contents)
     _must_have_room(workspace, contents)
-    with tempfile.TemporaryDirectory(dir=workspace.root) as folder:
-        records = Path(folder) / RECORDS
+    with working_folder(workspace.working) as folder:
+        records = folder / RECORDS
         blobs = _spread(workspace, path, contents, records, listener)
         return Restored(contents.made, workspace.store.copy_in(_rows(path, records)), blobs)
 

@@ -10,10 +10,8 @@ import math
 import os
 import re
 import socket
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from tuneworks.core import registry
 from tuneworks.core.contracts import Seat
@@ -22,6 +20,7 @@ from tuneworks.core.events import silent
 from tuneworks.core.hands import LocalHand
 from tuneworks.core.text import Text
 from tuneworks.core.types import Run
+from tuneworks.core.working import working_folder
 from tuneworks.core.workspace import Workspace
 from tuneworks.flows.fitting import fit
 from tuneworks.flows.plan_run import Plan, plan_run
@@ -70,11 +69,11 @@ def assist(workspace: Workspace, run: Run, seat: Seat) -> None:
     data = without_test_rows(plan_run(workspace, config).data)
     champion = open_version(workspace, version_of(workspace, config.from_version)) if config.from_version else None
     trails = Trails(workspace.checkpoints / run.id, run.id, seconds=math.inf, listener=silent)
-    with tempfile.TemporaryDirectory(prefix="tuneworks-") as folder:
+    with working_folder(workspace.working) as folder:
         fit(
             data,
             config.recipe,
-            folder=Path(folder),
+            folder=folder,
             cache=workspace.cache,
             champion=champion,
             trails=trails.of,

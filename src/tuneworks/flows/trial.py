@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from tuneworks.core.contracts import Model, Step
 from tuneworks.core.errors import UnsuitableData
@@ -14,6 +12,7 @@ from tuneworks.core.events import Listener
 from tuneworks.core.text import Text
 from tuneworks.core.trials import Measured
 from tuneworks.core.types import Recipe, RunConfig
+from tuneworks.core.working import working_folder
 from tuneworks.core.workspace import Workspace
 from tuneworks.flows.fitting import Data, fit
 from tuneworks.flows.plan_run import plan_run
@@ -52,7 +51,7 @@ class Trying:
     """Tries recipes in this process, on the train and validation rows of a configuration's dataset."""
 
     def __init__(self, workspace: Workspace, config: RunConfig) -> None:
-        self._cache = workspace.cache
+        self._cache, self._place = workspace.cache, workspace.working
         self._data = without_test_rows(plan_run(workspace, config).data)
         self._champion: Model | None = None
         if config.from_version:
@@ -61,12 +60,12 @@ class Trying:
     def __call__(self, order: Order, goes_on: GoesOn, listener: Listener) -> Measured | None:
         """The last measure; ``None`` where the recipe was given up on the way. Raises ``OutOfTime``."""
         attendant = Attendant(order.shares, goes_on, time.monotonic() + order.seconds)
-        with tempfile.TemporaryDirectory(prefix="tuneworks-") as folder:
+        with working_folder(self._place) as folder:
             try:
                 fit(
                     self._data,
                     order.recipe,
-                    folder=Path(folder),
+                    folder=folder,
                     cache=self._cache,
                     champion=self._champion,
                     listener=listener,

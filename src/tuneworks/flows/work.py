@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 
 from tuneworks.core import lifecycle
 from tuneworks.core.errors import Conflict, RunStopped, TuneworksError
@@ -16,6 +14,7 @@ from tuneworks.core.holding import LEASE_SECONDS, Hold, held
 from tuneworks.core.recovery import recover
 from tuneworks.core.text import Text
 from tuneworks.core.types import Lease, ModelVersion, Run, RunConfig, Score
+from tuneworks.core.working import working_folder
 from tuneworks.core.workspace import Workspace
 from tuneworks.flows.batch_job import batch_run
 from tuneworks.flows.evaluate import write_report
@@ -95,11 +94,11 @@ def work(
 def tune_run(hold: Hold, plan: Plan | None = None) -> ModelVersion:
     """Make a version: fit, score, store it together with the finished run, write its report."""
     workspace, run, listener = hold.workspace, hold.run, hold.hear
-    plan, sign = plan or plan_run(workspace, planned_from(run), listener), signer()
+    plan, sign = plan or plan_run(workspace, planned_from(run), listener), signer(workspace.working)
     _tell_plan(plan, listener)
     trails = _trails(workspace, run, listener)
-    with tempfile.TemporaryDirectory(prefix="tuneworks-") as folder:
-        made = make(workspace, run, plan, Path(folder), listener, trails.of)
+    with working_folder(workspace.working) as folder:
+        made = make(workspace, run, plan, folder, listener, trails.of)
         version = replace(made.version, parts=store_parts(workspace, sign(made.files)))
         version = lifecycle.finish(workspace, replace(run, score=made.score), version) or version
     trails.remove()

@@ -5,7 +5,6 @@ A way that answers other than the tuned model, past the tolerance, is not taken 
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from tuneworks.core.asking import Row
 from tuneworks.core.contracts import Model, Runtime
 from tuneworks.core.errors import MissingExtra
 from tuneworks.core.records import to_plain
+from tuneworks.core.working import working_folder
 from tuneworks.serving.engine import LoadedModel
 from tuneworks.serving.loaded import open_model, runtimes_asked
 from tuneworks.serving.seal import GOLDEN, golden, golden_rows
@@ -101,21 +101,24 @@ def ways(model: Model, runtime: str | None = None) -> Iterator[Way]:
                 yield Way(name, form, files)
 
 
-def choose(tuned: LoadedModel, found: Sequence[Way], *, own: str, rows: Sequence[Row], asked: bool) -> Choice:
+def choose(
+    tuned: LoadedModel, found: Sequence[Way], *, own: str, rows: Sequence[Row], asked: bool, within: Path
+) -> Choice:
     """The fastest faithful way, timed on rows of which no truth is looked at.
 
     ``own``: the runtime of the version as it was tuned, which stays unless another is worth it or ``asked`` for.
+    ``within``: where the files that are tried lie meanwhile.
     """
     first, told = _own(tuned, own, rows)
     rows = rows[: first.rows]
-    made = [(_measured(tuned, way, rows, told), way.files or {}) for way in found]
+    made = [(_measured(tuned, way, rows, told, within), way.files or {}) for way in found]
     able = [pair for pair in made if pair[0].is_faithful]
     taken, files = min(able, key=lambda pair: pair[0].milliseconds, default=(first, {}))
     if not asked and taken.milliseconds * GAIN > first.milliseconds:
         taken, files = first, {}
     if files:
         way = Way(taken.runtime, taken.form, files)
-        files = {**files, GOLDEN: _opened(tuned, way, lambda opened: _golden(opened))}
+        files = {**files, GOLDEN: _opened(tuned, way, _golden, within)}
     return Choice((first, *(measured for measured, _ in made)), taken, files)
 
 
@@ -130,7 +133,7 @@ def _own(tuned: LoadedModel, name: str, rows: Sequence[Row]) -> tuple[Measured, 
     return Measured(name, "", count, 1.0, 0.0, 0.0, alone, _pace(count, told.seconds)), told
 
 
-def _measured(tuned: LoadedModel, way: Way, rows: Sequence[Row], then: _Told) -> Measured:
+def _measured(tuned: LoadedModel, way: Way, rows: Sequence[Row], then: _Told, within: Path) -> Measured:
     def measure(opened: LoadedModel) -> Measured:
         alone = _alone(opened, rows)
         now = _ask(opened, rows)
@@ -141,16 +144,16 @@ def _measured(tuned: LoadedModel, way: Way, rows: Sequence[Row], then: _Told) ->
         pace = _pace(len(rows), now.seconds)
         return Measured(way.runtime, way.form, len(rows), agreement, difference, largest, alone, pace)
 
-    made: Measured = _opened(tuned, way, measure)
+    made: Measured = _opened(tuned, way, measure, within)
     return made
 
 
-def _opened(tuned: LoadedModel, way: Way, use: Callable[[LoadedModel], Any]) -> Any:
+def _opened(tuned: LoadedModel, way: Way, use: Callable[[LoadedModel], Any], within: Path) -> Any:
     """What comes of using a way, whose files lie in a folder of their own meanwhile."""
-    with tempfile.TemporaryDirectory() as place:
+    with working_folder(within) as place:
         files = {}
         for name, data in (way.files or {}).items():
-            files[name] = Path(place) / name
+            files[name] = place / name
             files[name].parent.mkdir(parents=True, exist_ok=True)
             files[name].write_bytes(data)
         runtime = registry.load("runtimes", way.runtime)()

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -19,16 +18,18 @@ from typing import Any
 from tuneworks.core import registry
 from tuneworks.core.errors import InvalidConfig, Untrusted
 from tuneworks.core.text import Text, plain
+from tuneworks.core.working import working_folder
 
 SIGNING_KEY, TRUSTED_KEY = "TUNEWORKS_SIGNING_KEY", "TUNEWORKS_TRUSTED_KEY"
 FILE = "model.sig"
 Files = Mapping[str, Path | bytes]
 
 
-def signer() -> Callable[[Files], Files]:
+def signer(within: Path) -> Callable[[Files], Files]:
     """What adds a signature to files where a signing key is named; raises ``InvalidConfig`` for one that is none.
 
-    Ask for it before the work whose outcome it signs: a wrong key is told then.
+    Ask for it before the work whose outcome it signs: a wrong key is told then. What is signed lies ``within`` a
+    folder meanwhile.
     """
     key = os.environ.get(SIGNING_KEY)
     if not key:
@@ -38,12 +39,12 @@ def signer() -> Callable[[Files], Files]:
         config = signing.Config().use_elliptic_key_signer(private_key=Path(key))
     except (OSError, ValueError, TypeError) as error:
         raise _no_key(SIGNING_KEY, key) from error
-    return partial(_signed, config.set_hashing_config(_all_but(hashing, ())))
+    return partial(_signed, within, config.set_hashing_config(_all_but(hashing, ())))
 
 
-def _signed(config: Any, files: Files) -> Files:
-    with tempfile.TemporaryDirectory(prefix="tuneworks-") as place:
-        folder, made = Path(place) / "model", Path(place) / FILE
+def _signed(within: Path, config: Any, files: Files) -> Files:
+    with working_folder(within) as place:
+        folder, made = place / "model", place / FILE
         for name, part in files.items():
             _write(folder / name, part)
         config.sign(folder, made)
