@@ -33,7 +33,7 @@ from tuneworks.neural.stored_encoder import StoredEncoder
 from tuneworks.neural.streams import Stream, streams_of
 from tuneworks.statistics.features import Floats
 
-TOKENS_AT_ONCE = 512  # a stream's numbers stay in a core's own cache
+TOKENS_AT_ONCE = 256  # a stream's numbers stay in a core's own cache
 ALONE_UP_TO = 2048  # tokens: less is done sooner by one worker than others are woken
 ERRORS_ALONE = 3
 

@@ -1,10 +1,10 @@
 """Stock text encoders drawn as ONNX graphs for one stream of many texts' tokens: no padding but in attention, no torch.
 
 Inputs: ``words`` (T, D), rows of the word embeddings, which stay in the stock weights' file; ``positions`` (T,);
-``places`` (B, S), where in the stream the tokens of each text stand; ``inside`` (B, S), which of these are tokens;
-``back`` (T,), where each token stands among the places. Outputs ``layer_1``, ``layer_2``, ... (T, D): the states after
-each layer. In int8 every matrix has one scale a column and every token's row of numbers a scale of its own, so that no
-answer depends on what else is in the stream, and nothing is calibrated.
+``places`` (B, S), where in the stream the tokens of each text stand, filled up with its first; ``inside`` (B, S), which
+of these are tokens; ``back`` (T,), where each token stands among the places. Outputs ``layer_1``, ``layer_2``, ...
+(T, D): the states after each layer. In int8 every matrix has one scale a column and every token's row of numbers a
+scale of its own, so that no answer depends on what else is in the stream, and nothing is calibrated.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ OPSET, IR = 17, 8
 ORT = "com.microsoft"
 MIDDLE = 128  # the number that stands for zero in a token's quantised row
 TINY = 1e-9
-HIDDEN = -1e9  # a score that leaves no share of attention
+HIDDEN = -30.0  # below the text's own scores: a share of less than 1e-13; a smaller share is slow to calculate with
 GELU = 32, 0.17 / 32  # the same after GELU, and the least scale: its values are never below -0.17
 ACTIVATIONS = {
     "gelu": ("Gelu", ORT),

@@ -39,7 +39,7 @@ class Stream:
         """What a graph of ``onnx_graph`` asks for beside the words."""
         positions = np.arange(len(self.ids)) - np.repeat(self.begins, self.lengths)
         back = positions + np.repeat(np.arange(len(self.lengths)) * self.longest, self.lengths)
-        places = np.zeros(len(self.lengths) * self.longest, np.int64)
+        places = np.repeat(self.begins, self.longest)
         places[back] = np.arange(len(self.ids))
         inside = np.arange(self.longest) < self.lengths[:, None]
         return {

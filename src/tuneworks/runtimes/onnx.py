@@ -6,6 +6,7 @@ from typing import Any
 
 from tuneworks.core.asking import Examples
 from tuneworks.core.contracts import Model, Runtime
+from tuneworks.runtimes._one_thread import one_thread
 
 
 class Onnx(Runtime):
@@ -15,4 +16,5 @@ class Onnx(Runtime):
     forms = ("int8", "float32")
 
     def run(self, model: Model, examples: Examples) -> Any:
-        return model.head.scores(model, examples)
+        with one_thread():
+            return model.head.scores(model, examples)
