@@ -121,5 +121,5 @@ def bare(workspace: Workspace) -> FastAPI:
     """An application with the guard and nothing else."""
     app = FastAPI(docs_url=None, redoc_url=None)
     app.state.workspace = workspace
-    security.install(app)
+    app.add_middleware(security.Guard, served=app)
     return app

@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from tuneworks.core.access import token_in
+from tuneworks.core.meters import REQUESTS, figures
 from tuneworks.core.types import Prediction
 from tuneworks.core.workspace import Workspace
 from tuneworks.flows.keys import first_token
@@ -78,6 +79,33 @@ def test_where_too_much_waits_it_is_said_when_to_come_back(
         assert word in refused.json()["detail"]
 
     asked(served_folder, talk)
+
+
+def test_what_is_too_much_is_refused_before_anybody_looks_who_asks(
+    served_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def talk(http: httpx.AsyncClient, app: Any) -> None:
+        nobody = {"authorization": "", "x-request-id": "mine", "accept-language": "zh"}
+        assert (await http.post(PATH, json=ROW)).status_code == 200
+        assert (await http.post(PATH, json=ROW, headers=nobody)).status_code == 401
+        before = refusals()
+        with monkeypatch.context() as full:
+            full.setattr(batching, "MOST_REQUESTS", 0)
+            refused = await http.post(PATH, json=ROW, headers=nobody)
+            assert (await http.post("/v1/deployments/other/predict", json=ROW, headers=nobody)).status_code == 401
+        assert refused.status_code == 503
+        assert int(refused.headers["retry-after"]) >= 1
+        assert refused.headers["x-request-id"] == refused.json()["request_id"] == "mine"
+        assert refused.headers["x-content-type-options"] == "nosniff"
+        assert "等待" in refused.json()["detail"]
+        assert refusals() == before + 1
+        assert (await http.post(PATH, json=ROW)).status_code == 200
+
+    asked(served_folder, talk)
+
+
+def refusals() -> float:
+    return figures().get((REQUESTS.name, (NAME, "", "refused")), 0.0)
 
 
 def test_an_answer_that_takes_longer_than_it_may_is_not_waited_for(served_folder: Path) -> None:

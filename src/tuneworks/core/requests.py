@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import secrets
 from contextvars import ContextVar
 
 from tuneworks.core.bound import Bound
+from tuneworks.core.clock import new_id
 
 _request: ContextVar[str | None] = ContextVar("request", default=None)
 
@@ -17,7 +17,7 @@ def request_id() -> str | None:
 
 def new_request_id() -> str:
     """A fresh id for a request that came without one."""
-    return f"req-{secrets.token_hex(8)}"
+    return new_id("req")
 
 
 def working_for(id: str) -> Bound:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from tuneworks import __version__
 from tuneworks.core.workspace import Workspace
 from tuneworks.flows.answering import close_answering
 from tuneworks.flows.prediction_log import close_prediction_log
 from tuneworks.flows.usage import close_meter
-from tuneworks.server import problems, security
+from tuneworks.server import problems
 from tuneworks.server.access import PUBLIC
 from tuneworks.server.description import describe
 from tuneworks.server.dialects import SpeakTheirDialect
@@ -38,7 +40,9 @@ from tuneworks.server.routes import (
     runs,
     usage,
 )
+from tuneworks.server.security import Guard
 from tuneworks.server.sharing import Sharing
+from tuneworks.server.shedding import Shed
 from tuneworks.server.streams import Texts
 from tuneworks.server.tracing import tracing_asked_for
 from tuneworks.server.watching import WatchRequests
@@ -66,12 +70,24 @@ ROUTES = (
 )
 
 
+class Application(FastAPI):
+    """FastAPI within our own middleware (``layers``, the outermost first): requests to predict need not reach it."""
+
+    layers: Sequence[Callable[[ASGIApp], ASGIApp]] = ()
+
+    def build_middleware_stack(self) -> ASGIApp:
+        made: ASGIApp = super().build_middleware_stack()
+        for layer in reversed(self.layers):
+            made = layer(made)
+        return made
+
+
 def create_app(workspace: Workspace, *, hosts: Collection[str] = (), proxies: Collection[str] = ()) -> FastAPI:
-    """The application; ``hosts`` and ``proxies``: see ``security.install``.
+    """The application; ``hosts`` and ``proxies``: see ``Guard``.
 
     Its documentation is ``/openapi.json`` alone, since pages of it would load from the internet.
     """
-    app = FastAPI(
+    app = Application(
         title="Tuneworks",
         version=__version__,
         description=ABOUT,
@@ -83,17 +99,20 @@ def create_app(workspace: Workspace, *, hosts: Collection[str] = (), proxies: Co
     app.state.workspace = workspace
     app.state.stopping = False
     problems.install(app)
-    app.add_middleware(Predict, workspace=workspace)
-    app.add_middleware(KeepReplies, workspace=workspace)
-    app.add_middleware(Deadlines)
-    app.add_middleware(BoundBodies)
-    security.install(app, hosts=hosts, proxies=proxies)
-    app.add_middleware(SpeakTheirLanguage)
     app.state.texts, app.state.long_work = Texts(), AtMost(MOST_LONG)
     app.state.journal, app.state.sharing = Journal(), Sharing(workspace.root / "figures")
-    app.add_middleware(SpeakTheirDialect)
-    app.add_middleware(WatchRequests, journal=app.state.journal)
-    app.add_middleware(MarkAnswers)
+    app.layers = (
+        MarkAnswers,
+        partial(WatchRequests, journal=app.state.journal),
+        partial(Shed, workspace=workspace),
+        SpeakTheirDialect,
+        SpeakTheirLanguage,
+        partial(Guard, served=app, hosts=hosts, proxies=proxies),
+        BoundBodies,
+        Deadlines,
+        partial(KeepReplies, workspace=workspace),
+        partial(Predict, workspace=workspace),
+    )
     for routes in ROUTES:
         app.include_router(routes.router)
     describe(app, PUBLIC)

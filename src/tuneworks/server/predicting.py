@@ -21,6 +21,7 @@ from tuneworks.core.text import Text
 from tuneworks.core.types import Prediction
 from tuneworks.core.workspace import Workspace
 from tuneworks.flows.answering import Answered, ask
+from tuneworks.server.arrivals import arrival
 from tuneworks.server.bodies import Predicted, PredictRequest, PredictResponse
 from tuneworks.server.exchange import when_left
 from tuneworks.server.languages import header
@@ -51,7 +52,7 @@ class Deadlines:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if _deployment_in(scope) is not None and (given := header(scope, TIMEOUT)):
+        if deployment_in(scope) is not None and (given := header(scope, TIMEOUT)):
             seconds = _seconds(given)
             if seconds is None:
                 await answer_to(_no_time(given))(scope, receive, send)
@@ -68,7 +69,7 @@ class Predict:
         self._workspace = workspace
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        name = _deployment_in(scope)
+        name = deployment_in(scope)
         if name is None:
             await self.app(scope, receive, send)
             return
@@ -118,9 +119,9 @@ async def awaited(waiting: Future[Answered], scope: Scope, seconds: float | None
     when_left(scope, waiting.cancel)
     try:
         if seconds is None:
-            return await asyncio.wrap_future(waiting)
+            return await arrival(waiting)
         async with asyncio.timeout(seconds):
-            return await asyncio.wrap_future(waiting)
+            return await arrival(waiting)
     except TimeoutError:
         raise _too_late(seconds or 0.0) from None
     except asyncio.CancelledError:
@@ -149,7 +150,7 @@ def rows_in(asked: PredictRequest) -> Sequence[Any]:
     return rows
 
 
-def _deployment_in(scope: Scope) -> str | None:
+def deployment_in(scope: Scope) -> str | None:
     """The deployment that is asked to predict, if that is what is asked."""
     if scope["type"] != "http" or scope["method"] != "POST":
         return None

@@ -44,18 +44,16 @@ SECURE_ONLY = (b"strict-transport-security", b"max-age=31536000")
 Found = tuple[Entry | None, Mapping[str, str], frozenset[str]]
 
 
-def install(app: FastAPI, *, hosts: Collection[str] = (), proxies: Collection[str] = ()) -> None:
-    """Close every route of the app but the public ones; ``hosts``: names it is called by beside loopback's.
-
-    ``proxies``: the only addresses beside loopback that may speak to it in clear text.
-    """
-    app.add_middleware(Guard, served=app, hosts=hosts, proxies=proxies)
-
-
 class Guard:
-    """Middleware: what it does not let through reaches no route; ``scope["state"]["caller"]`` says who asks."""
+    """Middleware: every route of ``served`` is closed but the public ones; ``scope["state"]["caller"]`` says who asks.
 
-    def __init__(self, app: ASGIApp, *, served: FastAPI, hosts: Collection[str], proxies: Collection[str]) -> None:
+    ``hosts``: names it is called by beside loopback's; ``proxies``: the only addresses beside loopback that may speak
+    to it in clear text.
+    """
+
+    def __init__(
+        self, app: ASGIApp, *, served: FastAPI, hosts: Collection[str] = (), proxies: Collection[str] = ()
+    ) -> None:
         self.app = app
         self._served = served
         self._workspace: Workspace = served.state.workspace
@@ -70,7 +68,7 @@ class Guard:
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
         elif scope["type"] == "http":
-            await self._guarded(scope, receive, _with_headers(scope, send))
+            await self._guarded(scope, receive, with_headers(scope, send))
 
     async def _guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
         state = scope.setdefault("state", {})
@@ -258,7 +256,8 @@ def _misdirected(host: str) -> TuneworksError:
     )
 
 
-def _with_headers(scope: Scope, send: Send) -> Send:
+def with_headers(scope: Scope, send: Send) -> Send:
+    """What sends an answer with the headers that every answer has for the sake of browsers."""
     added = (*SAFE, SECURE_ONLY) if scope.get("scheme") == "https" else SAFE
 
     async def sent(message: Message) -> None:

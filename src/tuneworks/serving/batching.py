@@ -120,6 +120,12 @@ class Batches:
             self._changed.notify()
         request.done.add_done_callback(self._note_unwanted)
 
+    def refusal(self) -> Overloaded | None:
+        """What the next request would be refused with, at a glance; ``None`` where it might not be."""
+        if self._unwanted or not self._is_full(1):
+            return None
+        return _overloaded(self._waiting, self._retry_seconds())
+
     def waiting(self) -> dict[tuple[str, ...], float]:
         """How many requests wait in each line."""
         with self._changed:
