@@ -18,6 +18,7 @@ from tuneworks.statistics.classification import METRICS
 from tuneworks.statistics.roles import named, only
 
 KINDS = ("category",)
+DIGITS, LEAST = 6, 1e-15
 
 
 def with_target(spec: TaskSpec, columns: Sequence[Column]) -> TaskSpec:
@@ -59,8 +60,16 @@ def class_targets(spec: TaskSpec, rows: Sequence[Row]) -> NDArray[np.int64] | No
 
 
 def class_answers(spec: TaskSpec, scores: Any) -> list[Answer]:
-    """The most probable label of each row, with every label's probability."""
+    """The most probable label of each row, with every label's probability to so many ``DIGITS``."""
+    rows = np.asarray(scores, np.float64).reshape(-1, len(spec.labels))
     return [
-        ClassAnswer(spec.labels[int(row.argmax())], float(row.max()), dict(zip(spec.labels, row.tolist(), strict=True)))
-        for row in np.asarray(scores)
+        ClassAnswer(spec.labels[best], row[best], dict(zip(spec.labels, row, strict=True)))
+        for best, row in zip(rows.argmax(axis=1).tolist(), to_digits(rows).tolist(), strict=True)
     ]
+
+
+def to_digits(shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Shares from 0 to 1 rounded to ``DIGITS`` significant ones: the rest is noise that would be stored and sent."""
+    scale = 10.0 ** (DIGITS - 1 - np.floor(np.log10(np.maximum(shares, LEAST))))
+    rounded: NDArray[np.float64] = np.rint(shares * scale) / scale
+    return rounded
