@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
+from weakref import ref
 
 import pytest
 import uvloop
@@ -63,6 +65,35 @@ def test_who_cancels_one_cancels_the_other() -> None:
         assert late.cancelled()
 
     asyncio.run(main())
+
+
+def test_an_error_that_no_future_takes_keeps_nobody_waiting() -> None:
+    async def main() -> None:
+        given: list[Future[int]] = [Future(), Future()]
+        waiting = [arrival(one) for one in given]
+        given[0].set_exception(StopIteration())
+        given[1].set_result(1)
+        told = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 20)
+        assert isinstance(told[0], RuntimeError)
+        assert told[1] == 1
+
+    asyncio.run(main())
+
+
+def test_loops_are_let_go() -> None:
+    loop = asyncio.new_event_loop()
+
+    async def main() -> None:
+        given: Future[int] = Future()
+        given.set_result(1)
+        assert await arrival(given) == 1
+
+    loop.run_until_complete(main())
+    loop.close()
+    gone = ref(loop)
+    del loop
+    gc.collect()
+    assert gone() is None
 
 
 def test_nobody_is_told_of_what_comes_after_the_loop() -> None:

@@ -13,13 +13,14 @@ import httpx
 import pytest
 
 from tuneworks.core.access import token_in
-from tuneworks.core.meters import REQUESTS, figures
+from tuneworks.core.meters import HTTP_SECONDS, REQUESTS, durations, figures
 from tuneworks.core.types import Prediction
 from tuneworks.core.workspace import Workspace
 from tuneworks.flows.keys import first_token
 from tuneworks.server.app import create_app
 from tuneworks.server.exchange import LEFT
 from tuneworks.serving import batching
+from tuneworks.serving.engine import LoadedModel
 from tuneworks.testing.workspaces import NAME
 
 PATH = f"/v1/deployments/{NAME}/predict"
@@ -29,12 +30,13 @@ Talk = Callable[[httpx.AsyncClient, Any], Coroutine[Any, Any, None]]
 
 @asynccontextmanager
 async def running(workspace: Workspace) -> AsyncIterator[tuple[httpx.AsyncClient, Any]]:
-    """The application in this process, and a client of it that an administrator holds."""
+    """The application in this process, and a client of it that an administrator holds; bugs are answers."""
     first_token(workspace)
     app, headers = create_app(workspace), {"authorization": f"Bearer {token_in(workspace.root)}"}
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1", headers=headers) as http,
+        httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=headers) as http,
     ):
         yield http, app
 
@@ -81,18 +83,21 @@ def test_where_too_much_waits_it_is_said_when_to_come_back(
     asked(served_folder, talk)
 
 
-def test_what_is_too_much_is_refused_before_anybody_looks_who_asks(
+def test_what_is_too_much_is_refused_before_it_is_read_but_not_before_the_key(
     served_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def talk(http: httpx.AsyncClient, app: Any) -> None:
-        nobody = {"authorization": "", "x-request-id": "mine", "accept-language": "zh"}
-        assert (await http.post(PATH, json=ROW)).status_code == 200
-        assert (await http.post(PATH, json=ROW, headers=nobody)).status_code == 401
+        known = {"idempotency-key": "known"}
+        given = await http.post(PATH, json=ROW, headers=known)
         before = refusals()
         with monkeypatch.context() as full:
             full.setattr(batching, "MOST_REQUESTS", 0)
-            refused = await http.post(PATH, json=ROW, headers=nobody)
-            assert (await http.post("/v1/deployments/other/predict", json=ROW, headers=nobody)).status_code == 401
+            mine = {"x-request-id": "mine", "accept-language": "zh", "content-type": "application/json"}
+            refused = await http.post(PATH, content=b"no JSON at all", headers=mine)
+            assert (await http.post(PATH, json=ROW, headers={"authorization": ""})).status_code == 401
+            assert (await http.post("/v1/deployments/other/predict", json=ROW)).status_code == 503
+            again = await http.post(PATH, json=ROW, headers=known)
+        assert (again.status_code, again.json()) == (200, given.json())
         assert refused.status_code == 503
         assert int(refused.headers["retry-after"]) >= 1
         assert refused.headers["x-request-id"] == refused.json()["request_id"] == "mine"
@@ -100,6 +105,35 @@ def test_what_is_too_much_is_refused_before_anybody_looks_who_asks(
         assert "等待" in refused.json()["detail"]
         assert refusals() == before + 1
         assert (await http.post(PATH, json=ROW)).status_code == 200
+
+    asked(served_folder, talk)
+
+
+@pytest.mark.parametrize("once", [False, True])
+@pytest.mark.parametrize("way", ["application/json", "application/problem+json"])
+def test_an_error_that_nobody_expected_is_told_like_any_other(
+    served_folder: Path, monkeypatch: pytest.MonkeyPatch, way: str, once: bool
+) -> None:
+    key = {"idempotency-key": f"once-{len(way)}"} if once else {}
+
+    def broken(*given: Any) -> Any:
+        raise ValueError("a secret of the model")
+
+    async def talk(http: httpx.AsyncClient, app: Any) -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr(LoadedModel, "run", broken)
+            headers = {"content-type": way, "accept-language": "zh", "x-request-id": "mine", **key}
+            failed = await http.post(PATH, json=ROW, headers=headers)
+        assert failed.status_code == 500
+        assert failed.headers["content-type"] == "application/problem+json"
+        assert failed.headers.get_list("x-request-id") == ["mine"]
+        assert failed.headers["x-content-type-options"] == "nosniff"
+        said = failed.json()
+        assert (said["code"], said["request_id"]) == ("InternalError", "mine")
+        assert "服务器" in said["detail"]
+        assert "secret" not in failed.text
+        assert durations()[HTTP_SECONDS.name, ("POST", "/v1/deployments/{name}/predict", "500")].counts
+        assert (await http.post(PATH, json=ROW, headers=key)).status_code == 200
 
     asked(served_folder, talk)
 

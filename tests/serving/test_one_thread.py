@@ -11,17 +11,21 @@ from typing import Any
 
 import numpy as np
 import pytest
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import OpenBLASController, ThreadpoolController
 
 from tuneworks.core import registry
+from tuneworks.runtimes._one_thread import _usual, one_thread
 
 
 @pytest.fixture(autouse=True)
 def usual() -> Iterator[None]:
     assert np  # whose BLAS is loaded with it
     with ThreadpoolController().limit(limits=2, user_api="blas"):
+        OpenBLASController.clear_controlling_thread()
+        _usual.cache_clear()
         yield
         assert threads() == {2}
+    _usual.cache_clear()
 
 
 def threads() -> set[int]:
@@ -57,3 +61,15 @@ def test_an_error_gives_the_threads_back() -> None:
     model: Any = SimpleNamespace(head=SimpleNamespace(scores=scores))
     with pytest.raises(ValueError, match="broken"):
         registry.load("runtimes", "onnx")().run(model, None)
+
+
+def test_others_may_set_their_own_limit_once_a_living_worker_has_left() -> None:
+    def work() -> None:
+        with one_thread():
+            pass
+
+    with ThreadPoolExecutor(1) as worker:
+        worker.submit(work).result()
+        with ThreadpoolController().limit(limits=1, user_api="blas"):
+            assert threads() == {1}
+        assert threads() == {2}

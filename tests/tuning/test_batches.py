@@ -17,6 +17,7 @@ from tuneworks.core.types import Pair
 from tuneworks.language.segments import units, whitespace_units
 from tuneworks.neural.batches import batch_of, batches_of, shuffled_batches
 from tuneworks.neural.pieces import Piece, pieces_of
+from tuneworks.neural.streams import stream_of
 
 BERT = tiny_tokenizer()
 TEXTS = (
@@ -193,3 +194,13 @@ def test_a_pair_without_units_is_one_piece_whose_end_is_cut() -> None:
     short, long = pieces_of(tiny_tokenizer(), [Pair("where", "is my parcel"), Pair("where", "the " * 99)], "", 16)
     assert short.ids == tiny_tokenizer().encode("where", "is my parcel").ids
     assert (len(long.ids), long.truncated, long.ids[-1]) == (16, True, short.ids[-1])
+
+
+def test_a_place_without_a_token_holds_the_first_of_its_own_text() -> None:
+    stream = stream_of([Piece(0, [5, 6, 7]), Piece(1, [8, 9])])
+    given = stream.places()
+    assert given["places"].shape == given["inside"].shape == (2, 16)
+    assert given["places"].tolist() == [[0, 1, 2] + [0] * 13, [3, 4] + [3] * 14]
+    assert given["inside"].sum(axis=1).tolist() == [3, 2]
+    assert given["positions"].tolist() == [0, 1, 2, 0, 1]
+    assert given["back"].tolist() == [0, 1, 2, 16, 17]

@@ -1,6 +1,7 @@
 """Working folders: gone when the process is done with them; of a process that was killed, swept by the next one.
 
 Whoever works in a folder holds it locked (``flock`` on the folder itself), so that what is not locked is left over.
+Such locks are one machine's own: several machines have several places.
 """
 
 from __future__ import annotations
@@ -41,9 +42,13 @@ def _made(place: Path) -> tuple[Path, int]:
         folder = Path(tempfile.mkdtemp(dir=place, prefix=""))
         with suppress(FileNotFoundError):
             held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-            fcntl.flock(held, fcntl.LOCK_SH)
-            if folder.is_dir():
-                return folder, held
+            try:
+                fcntl.flock(held, fcntl.LOCK_SH)
+                if folder.is_dir():
+                    return folder, held
+            except OSError:
+                os.close(held)
+                raise
             os.close(held)
 
 

@@ -11,7 +11,7 @@
     ├── files/        what people put there to be answered as jobs over HTTP
     ├── models/       model folders, materialised from blobs
     ├── reports/      HTML and JSON reports, one folder a version
-    └── working/      folders of the processes that tune now, locked by them
+    └── working/      folders that processes work in now, locked by them
 
 Several machines share a workspace whose records are in PostgreSQL (``postgresql://...`` instead of a folder) and whose
 blobs are in a bucket (``TUNEWORKS_BLOBS=s3://BUCKET/PREFIX``); each has a folder of its own for the rest.

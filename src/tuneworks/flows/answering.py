@@ -76,7 +76,7 @@ def ask(
 
 
 def refusal(deployment: str, workspace: Workspace) -> Overloaded | None:
-    """What a request to a deployment that has answered before would be refused with just now; it counts as refused."""
+    """What a request to a deployment that was asked before is refused with just now, if it is; it counts as refused."""
     answering: Answering | None = workspace.loaded.get(NAME)
     if answering is None or deployment not in answering.names:
         return None

@@ -25,7 +25,8 @@ OPSET, IR = 17, 8
 ORT = "com.microsoft"
 MIDDLE = 128  # the number that stands for zero in a token's quantised row
 TINY = 1e-9
-HIDDEN = -30.0  # below the text's own scores: a share of less than 1e-13; a smaller share is slow to calculate with
+HIDDEN = -30.0  # below the score of the text's first token, which fills the place: a share of less than 1e-13
+# (far below, shares would be denormal numbers, with which products take many times as long)
 GELU = 32, 0.17 / 32  # the same after GELU, and the least scale: its values are never below -0.17
 ACTIVATIONS = {
     "gelu": ("Gelu", ORT),

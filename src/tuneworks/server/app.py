@@ -104,10 +104,10 @@ def create_app(workspace: Workspace, *, hosts: Collection[str] = (), proxies: Co
     app.layers = (
         MarkAnswers,
         partial(WatchRequests, journal=app.state.journal),
-        partial(Shed, workspace=workspace),
         SpeakTheirDialect,
         SpeakTheirLanguage,
         partial(Guard, served=app, hosts=hosts, proxies=proxies),
+        partial(Shed, workspace=workspace),
         BoundBodies,
         Deadlines,
         partial(KeepReplies, workspace=workspace),

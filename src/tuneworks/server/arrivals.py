@@ -7,7 +7,7 @@ from collections import deque
 from concurrent.futures import Future
 from functools import partial
 from typing import Any, TypeVar
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 T = TypeVar("T")
 
@@ -27,29 +27,35 @@ class Arrivals:
     """Outcomes on their way to one loop."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._call, self._is_closed = loop.call_soon_threadsafe, loop.is_closed
+        self._loop = ref(loop)
         self._waiting: deque[tuple[asyncio.Future[Any], Future[Any]]] = deque()
         self._is_called = False
 
     def add(self, told: asyncio.Future[Any], done: Future[Any]) -> None:
         """From any thread: the loop shall hear of it."""
         self._waiting.append((told, done))
-        if not self._is_called and not self._is_closed():
+        loop = self._loop()
+        if not self._is_called and loop is not None and not loop.is_closed():
             self._is_called = True
-            self._call(self._tell)
+            loop.call_soon_threadsafe(self._tell)
 
     def _tell(self) -> None:
         self._is_called = False  # what is added from here on calls again
         while self._waiting:
-            told, done = self._waiting.popleft()
-            if told.done():
-                continue
-            if done.cancelled():
-                told.cancel()
-            elif error := done.exception():
-                told.set_exception(error)
-            else:
-                told.set_result(done.result())
+            _settle(*self._waiting.popleft())
+
+
+def _settle(told: asyncio.Future[Any], done: Future[Any]) -> None:
+    if told.done():
+        return
+    if done.cancelled():
+        told.cancel()
+    elif (error := done.exception()) is None:
+        told.set_result(done.result())
+    elif isinstance(error, StopIteration):  # which no future takes
+        told.set_exception(RuntimeError(repr(error)))
+    else:
+        told.set_exception(error)
 
 
 def _cancel_too(done: Future[Any], told: asyncio.Future[Any]) -> None:

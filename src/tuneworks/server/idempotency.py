@@ -73,8 +73,10 @@ class KeepReplies:
         answer = Answer(send, scope)
         try:
             await self.app(scope, receive, answer.hear)
-        except BaseException:
+        except BaseException as error:
             await run_in_threadpool(drop_reply, self._workspace, reply)
+            if isinstance(error, Exception):
+                await answer.release()
             raise
         made = answer.reply(reply)
         if made is None:

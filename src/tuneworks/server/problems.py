@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tuneworks.core.errors import InvalidInput, NotFound, TuneworksError, Unauthenticated
-from tuneworks.core.requests import new_request_id, request_id, working_for
+from tuneworks.core.requests import request_id
 from tuneworks.core.text import Text, current_language, language
 from tuneworks.server.bodies import Problem
 from tuneworks.server.languages import chosen_language
@@ -85,7 +85,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(TuneworksError, _tuneworks)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, http_problem)
-    app.add_exception_handler(Exception, _bug)
+    app.add_exception_handler(Exception, bug)
 
 
 def problem(status: int, code: str, detail: Text, hint: Text, errors: tuple[dict[str, str], ...] = ()) -> Response:
@@ -179,11 +179,11 @@ async def http_problem(request: Request, error: Any) -> Response:
     return problem(error.status_code, "InvalidInput", Text(str(error.detail), str(error.detail)), FIELD_HINT)
 
 
-async def _bug(request: Request, error: Exception) -> Response:
+async def bug(request: Request, error: Exception) -> Response:
+    """An error that nobody expected; its details go to the server's output alone."""
     traceback.print_exception(error, file=sys.stderr)
-    id = request.scope.get("state", {}).get("request_id") or new_request_id()
-    with language(chosen_language(request.scope) or current_language()), working_for(id):
-        made = problem(
+    with language(chosen_language(request.scope) or current_language()):
+        return problem(
             500,
             "InternalError",
             Text(
@@ -194,8 +194,6 @@ async def _bug(request: Request, error: Exception) -> Response:
                 "The server's output has the details. Nothing was answered.", "详情见服务器输出。本次请求未得到答案。"
             ),
         )
-    made.headers["x-request-id"] = id
-    return made
 
 
 def _not_json(reason: str) -> Response:

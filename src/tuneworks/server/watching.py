@@ -6,12 +6,15 @@ import time
 from contextlib import nullcontext
 from typing import Any
 
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tuneworks.core.meters import HTTP_SECONDS, observe
 from tuneworks.core.tracing import is_traced, sent_by
 from tuneworks.server.journal import Journal
 from tuneworks.server.languages import header
+from tuneworks.server.problems import bug
+from tuneworks.server.security import with_headers
 
 PARENT = b"traceparent"
 ELSEWHERE = "(none)"
@@ -20,7 +23,7 @@ PREDICTED = f"{OF_A_DEPLOYMENT}/predict"
 
 
 class WatchRequests:
-    """Middleware, the outermost: a figure and a line of the log for each request."""
+    """Middleware: a figure and a line of the log for each request, and an answer where nobody had one."""
 
     def __init__(self, app: ASGIApp, *, journal: Journal) -> None:
         self.app = app
@@ -41,6 +44,10 @@ class WatchRequests:
         try:
             with sent_by(header(scope, PARENT)) if is_traced() else nullcontext():
                 await self.app(scope, receive, noted)
+        except Exception as error:
+            if status:
+                raise
+            await (await bug(Request(scope), error))(scope, receive, with_headers(scope, noted))
         finally:
             self._note(scope, status, time.perf_counter() - began)
 

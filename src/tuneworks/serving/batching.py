@@ -20,7 +20,7 @@ from tuneworks.core.clock import new_id
 from tuneworks.core.errors import Overloaded, Unavailable
 from tuneworks.core.text import Text
 
-BATCH_TOKENS = 512
+BATCH_TOKENS = 256
 LEAST_TOKENS = 64
 MOST_REQUESTS = 512
 MOST_TOKENS = 65_536
