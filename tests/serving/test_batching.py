@@ -17,6 +17,8 @@ from tuneworks.serving import batching
 from tuneworks.serving.batching import Batches, Piece, Request, weight_of
 
 Batch = list[tuple[str, int, int]]
+WEIGHT = 16
+FIT = batching.BATCH_TOKENS // WEIGHT
 
 
 class Hand:
@@ -50,7 +52,7 @@ def working(workers: int = 1) -> Iterator[tuple[Hand, Batches]]:
         batches.close()
 
 
-def asked(batches: Batches, rows: Sequence[Any], deployment: str = "a", weight: int = 16) -> Future[Any]:
+def asked(batches: Batches, rows: Sequence[Any], deployment: str = "a", weight: int = WEIGHT) -> Future[Any]:
     request = Request(deployment, rows, [None] * len(rows), [weight] * len(rows))
     batches.submit(request)
     return request.done
@@ -75,7 +77,7 @@ def test_all_that_wait_are_answered_together_as_far_as_they_fit() -> None:
         waiting = [asked(batches, [number]) for number in range(40)]
         hand.gate.set()
         assert [one.result(10) for one in waiting] == [[2 * number] for number in range(40)]
-        assert [len(batch) for batch in hand.batches] == [1, 32, 8]
+        assert [len(batch) for batch in hand.batches] == [1, FIT, FIT, 40 - 2 * FIT]
 
 
 def test_what_waits_is_shared_by_the_workers_that_are_free() -> None:
@@ -101,13 +103,13 @@ def test_a_large_request_does_not_hold_up_the_small_ones() -> None:
         hand.gate.set()
         assert large.result(10) == [2 * row for row in range(100)]
         assert small.result(10) == [14]
-        assert hand.batches[1:3] == [[("a", 0, 32)], [("a", 0, 1)]]
+        assert hand.batches[1:3] == [[("a", 0, FIT)], [("a", 0, 1)]]
 
 
 def test_deployments_take_turns() -> None:
     with working() as (hand, batches):
         blocked(hand, batches)
-        done = [asked(batches, list(range(64)), "a"), asked(batches, [1], "b"), asked(batches, [2], "c")]
+        done = [asked(batches, list(range(2 * FIT)), "a"), asked(batches, [1], "b"), asked(batches, [2], "c")]
         hand.gate.set()
         for one in done:
             one.result(10)

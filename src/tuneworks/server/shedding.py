@@ -20,8 +20,8 @@ class Shed:
         self._workspace = workspace
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        name = None if header(scope, IDEMPOTENCY_KEY) else deployment_in(scope)
-        error = None if name is None else refusal(name, self._workspace)
+        name = deployment_in(scope)
+        error = None if name is None or header(scope, IDEMPOTENCY_KEY) else refusal(name, self._workspace)
         if error is None:
             await self.app(scope, receive, send)
         else:
