@@ -31,7 +31,7 @@ suppress-health-check = ["all"]
 expected-statuses = ["2xx", "400", "403", "404", "405", "409", "421", "422", "501", "504"]
 
 [[operations]]
-include-path = "/v1/deployments/{{name}}/predict"
+include-path-regex = "^/v1/deployments/.name./predict$|^/v2/models/.*/infer$"
 # Whoever allows no time (X-Request-Timeout) is told so.
 checks.not_a_server_error.expected-statuses = ["2xx", "4xx", "504"]
 

@@ -163,6 +163,9 @@ def test_the_open_protocol_hears_how_long_an_answer_may_take(served_folder: Path
         assert late.status_code == 504
         assert (await http.post(path, json=body, headers={"x-request-timeout": "-1"})).status_code == 400
         assert (await http.post(path, json=body, headers={"x-request-timeout": "20"})).status_code == 200
+        once = {"idempotency-key": "protocol"}
+        assert (await http.post(path, json=body, headers=once)).status_code == 200
+        assert (await http.post(path, json=body, headers={**once, "x-request-timeout": "0"})).status_code == 400
 
     asked(served_folder, talk)
 

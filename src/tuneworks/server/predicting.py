@@ -6,6 +6,7 @@ FastAPI describes the route and takes what is unusual (a body that does not fit,
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Annotated, Any
@@ -30,6 +31,7 @@ from tuneworks.server.metering import spend
 from tuneworks.server.problems import answer_to, http_problem
 
 BEFORE, AFTER = "/v1/deployments/", "/predict"
+INFERRED = re.compile(r"/v2/models/.+/infer")
 TIMEOUT = b"x-request-timeout"
 MOST_SECONDS = 3600.0
 TIMEOUT_ABOUT = (
@@ -52,7 +54,7 @@ class Deadlines:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if deployment_in(scope) is not None and (given := header(scope, TIMEOUT)):
+        if _is_timed(scope) and (given := header(scope, TIMEOUT)):
             seconds = _seconds(given)
             if seconds is None:
                 await answer_to(_no_time(given))(scope, receive, send)
@@ -159,6 +161,11 @@ def deployment_in(scope: Scope) -> str | None:
         return None
     name: str = path[len(BEFORE) : -len(AFTER)]
     return name if name and "/" not in name else None
+
+
+def _is_timed(scope: Scope) -> bool:
+    """Whether it is asked where the time for an answer may be said."""
+    return deployment_in(scope) is not None or (scope["type"] == "http" and bool(INFERRED.fullmatch(scope["path"])))
 
 
 async def _body(receive: Receive) -> bytes | None:

@@ -57,7 +57,7 @@ def serve(
         named = f"[{host}]" if ":" in host else host
         url = f"{'https' if tls else 'http'}://{named}:{port_held.number}"
         app = create_app(workspace, hosts=exposed.hosts, proxies=exposed.proxies)
-        _suit_many_threads()
+        suit_many_threads()
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_until_told(app, port_held.listener, tls, lambda: ready(url) if ready else None))
     tell(listener, "stopped", Text("The server has stopped.", "服务已停止。"))
@@ -85,7 +85,7 @@ async def _until_told(
         await listening.drain()
 
 
-def _suit_many_threads() -> None:
+def suit_many_threads() -> None:
     """Have the workers share the cores with the port: nothing spins, and nobody holds the interpreter for long."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # a worker a core is enough
     sys.setswitchinterval(SWITCH_SECONDS)
