@@ -42,6 +42,7 @@ from tuneworks.serving.engine import engine_of
 
 CONCURRENCY = (1, 8, 32, 64)
 OURS, NOTHING, BARE, STOCK = "tuneworks", "limit: no-op", "limit: engine without HTTP", "FastAPI, pipeline"
+ENDING_TRIES = 50
 STARTING_SECONDS, SLOW_CONNECTIONS, SLOW_SECONDS = 120, 500, 30
 NO_OP = """
 import asyncio, socket, sys
@@ -176,6 +177,7 @@ class Bench:
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
+            _end(process.pid)
 
     def _wait(self, contender: Contender, port: int, process: subprocess.Popen[bytes]) -> None:
         """Wait until it answers a text."""
@@ -191,6 +193,17 @@ class Bench:
                 if time.monotonic() > end or process.poll() is not None:
                     raise SystemExit((self._folder / "server.log").read_text(encoding="utf-8")[-3000:]) from error
             time.sleep(0.2)
+
+
+def _end(group: int) -> None:
+    """Wait until all that a server began is gone: what still runs takes the processors from the next one."""
+    for attempt in range(ENDING_TRIES):
+        try:
+            os.killpg(group, signal.SIGKILL if attempt else 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.2)
+    print(f"processes of the group {group} are left", file=sys.stderr, flush=True)
 
 
 def _ours(folder: Path) -> Contender:
