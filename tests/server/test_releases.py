@@ -15,10 +15,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.server.process import ServerProcess
 from tuneworks.core.workspace import Workspace
+from tuneworks.flows.answering import FOLLOWED_WITHIN_SECONDS
 from tuneworks.flows.promote import promote
 from tuneworks.testing.workspaces import NAME, deployed_workspace, tune_again
 
-SECRET = "my parcel 7481 never came"
+SECRET = "my parcel Wolpertinger never came"
 PREDICT = f"/v1/deployments/{NAME}/predict"
 
 
@@ -101,11 +102,12 @@ def test_swaps_under_load_fail_no_request_and_mix_no_versions(http: httpx.Client
         thread.start()
     with Workspace.open(folder) as workspace:
         for swap in range(swaps):
-            before = asked.total()
             if swap % 2:
                 assert http.post(f"/v1/deployments/{NAME}/rollback").status_code == 200
             else:
                 promote(NAME, f"{NAME}@2", workspace=workspace)
+            time.sleep(2 * FOLLOWED_WITHIN_SECONDS)
+            before = asked.total()
             while asked.total() < before + 8:
                 time.sleep(0.005)
     stopped.set()
@@ -139,7 +141,7 @@ def test_figures_have_their_conventional_names_and_say_what_happened(http: httpx
     assert after["tuneworks_models_loaded_bytes", ""] > 1000
     assert after["tuneworks_deployment_info", f"deployment={NAME},role=champion,version={NAME}@1"] == 1
     assert after["process_resident_memory_bytes", ""] > 1e6
-    assert not any("wrong=" in labels or "7481" in labels for _, labels in after)
+    assert not any("wrong=" in labels or "Wolpertinger" in labels for _, labels in after)
 
 
 def test_the_log_says_who_asked_which_version_and_never_what(
@@ -162,5 +164,5 @@ def test_the_log_says_who_asked_which_version_and_never_what(
     assert first["milliseconds"] > 0
     assert (second["status"], third["status"], third["route"]) == (422, 404, "(none)")
     assert (last["status"], last["route"]) == (204, "/v1/health/ready")
-    assert "7481" not in said
+    assert "Wolpertinger" not in said
     assert running.token not in said
