@@ -75,22 +75,17 @@ def ask(
     return request.done
 
 
-def refusal(deployment: str, workspace: Workspace) -> Overloaded | None:
-    """What a request to a deployment that was asked before is refused with just now, if it is; it counts as refused."""
+def refusal(workspace: Workspace) -> Overloaded | None:
+    """What ``ask`` would refuse a request with just now, at a glance; ``None`` where it might not."""
     answering: Answering | None = workspace.loaded.get(NAME)
-    if answering is None or deployment not in answering.names:
-        return None
-    if error := answering.batches.refusal():
-        note_failure(deployment, error)
-    return error
+    return None if answering is None else answering.batches.refusal()
 
 
 class Answering:
-    """The workspace's batches, and how those are answered; ``names``: of the deployments that were asked."""
+    """The workspace's batches, and how those are answered."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
-        self.names: set[str] = set()
         self.batches = Batches(self._answers, self._finish, workers=len(os.sched_getaffinity(0)))
         read_by(QUEUE, self.batches.waiting)
 
@@ -101,7 +96,6 @@ class Answering:
     def _answers(self, pieces: Sequence[Piece]) -> list[Any]:
         """What is made of each piece, or its error; pieces that the same version answers are run together."""
         deployment = deployment_of(self._workspace, pieces[0].request.deployment, age=FOLLOWED_WITHIN_SECONDS)
-        self.names.add(deployment.id)
         groups: dict[tuple[str, str], list[int]] = {}
         outcomes: list[Any] = [None] * len(pieces)
         for place, piece in enumerate(pieces):

@@ -6,6 +6,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tuneworks.core.workspace import Workspace
 from tuneworks.flows.answering import refusal
+from tuneworks.flows.figures import note_failure
 from tuneworks.server.idempotency import NAME as IDEMPOTENCY_KEY
 from tuneworks.server.languages import header
 from tuneworks.server.predicting import deployment_in
@@ -13,7 +14,10 @@ from tuneworks.server.problems import answer_to
 
 
 class Shed:
-    """Middleware: its body is not even read; one whose answer may be stored already is let through."""
+    """Middleware after the guard: the body of what is refused is not read.
+
+    A request whose answer may be stored already (``Idempotency-Key``) is let through.
+    """
 
     def __init__(self, app: ASGIApp, *, workspace: Workspace) -> None:
         self.app = app
@@ -21,8 +25,9 @@ class Shed:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         name = deployment_in(scope)
-        error = None if name is None or header(scope, IDEMPOTENCY_KEY) else refusal(name, self._workspace)
-        if error is None:
+        error = None if name is None else refusal(self._workspace)
+        if name is None or error is None or header(scope, IDEMPOTENCY_KEY):
             await self.app(scope, receive, send)
-        else:
-            await answer_to(error)(scope, receive, send)
+            return
+        note_failure(name, error)
+        await answer_to(error)(scope, receive, send)
